@@ -1,0 +1,1 @@
+"""Modalities: a file <-> a Sample, and the networks, distances and judges that suit it."""

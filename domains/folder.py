@@ -1,0 +1,106 @@
+"""Files -> samples: decoded once into a capped cache, shuffled and augmented as a function of (seed, index)."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from translate.domain import Domain
+from translate.errors import UserError
+from translate.sample import Sample
+
+from .sources import Files, Item
+
+FEW = 20  # with fewer files than this, parts of each file are held out for validation instead of whole files
+CACHE_BYTES = 2 * 2**30  # decoded pictures take about twelve times their JPEGs; what does not fit is decoded again
+
+
+class Folder:
+    """One side's data. Implements translate.recipe.Source.
+
+    A tenth of the files (at most 100) is held out for validation; with fewer than 20 files, a part of each.
+    """
+
+    def __init__(self, domain: Domain, files: Files, seed: int = 0):
+        self.domain, self.name, self.seed = domain, files.name, seed
+        self.cache: dict[int, Sample] = {}
+        self.items: list[Item] = files.train
+        self.test = files.test
+        self.bad: list[str] = []
+        self.few = len(files.train) < FEW
+        order = np.random.default_rng([seed, zlib.crc32(b"validation")]).permutation(len(files.train))
+        held = 0 if self.few else min(len(order) // 10, 100)
+        self.validation_ids, self.train_ids = sorted(order[:held]), sorted(order[held:])
+
+    @property
+    def protocol(self) -> str:
+        if self.few:
+            return f"{self.name}: {len(self.train_ids)} files, the last quarter of each picture's longer side held out for validation"
+        return f"{self.name}: {len(self.train_ids)} files trained on, {len(self.validation_ids)} held out for validation"
+
+    def scan(self, progress: Callable = lambda ids: ids) -> None:
+        """Reads every file once: fills the cache, drops what cannot be read, remembers why in `bad`."""
+        used = 0
+        bad = set()
+        with ThreadPoolExecutor(2) as pool:
+            for i, decoded in zip(range(len(self.items)), progress(pool.map(self._try_decode, range(len(self.items))))):
+                if isinstance(decoded, str):
+                    self.bad.append(decoded)
+                    bad.add(i)
+                elif used < CACHE_BYTES:
+                    self.cache[i] = decoded
+                    used += sum(t.nbytes for t in decoded if t is not None)
+        self.train_ids = [i for i in self.train_ids if i not in bad]
+        self.validation_ids = [i for i in self.validation_ids if i not in bad]
+        if not self.train_ids:
+            reason = f": {self.bad[0]}" if self.bad else ""
+            raise UserError(f"{self.name} has no readable file to train on{reason}")
+
+    def _try_decode(self, i: int) -> Sample | str:
+        try:
+            return self.domain.decode(self.items[i])
+        except (UserError, ValueError) as error:
+            return str(error)
+
+    def _decoded(self, i: int) -> Sample:
+        return self.cache[i] if i in self.cache else self.domain.decode(self.items[i])
+
+    def _held_out(self) -> list[Sample]:
+        if self.few:
+            return [self.domain.split(self._decoded(i))[1] for i in self.train_ids]
+        return [self._decoded(i) for i in self.validation_ids]
+
+    def rows(self, indices: range) -> Sample:
+        """Item `index` is the (index mod n)-th of its epoch's permutation, augmented with random numbers of its own."""
+        n, items = len(self.train_ids), []
+        salt = zlib.crc32(self.name.encode())
+        for index in indices:
+            epoch, position = divmod(index, n)
+            i = self.train_ids[np.random.default_rng([self.seed, salt, epoch]).permutation(n)[position]]
+            whole = self.domain.split(self._decoded(i))[0] if self.few else self._decoded(i)
+            items.append(self.domain.crop(whole, np.random.default_rng([self.seed, salt, 1, index])))
+        return self.domain.collate(items)
+
+    def preview(self, n: int) -> Sample:
+        """The same n held-out items each time, in the training shape."""
+        held = (self._held_out() or [self._decoded(i) for i in self.train_ids])
+        return self.domain.collate([self.domain.crop(held[i % len(held)], None) for i in range(n)])
+
+    def validation(self) -> list[Sample]:
+        """Held-out items, whole, a batch of one each."""
+        return [self.domain.collate([self.domain.trim(s)]) for s in self._held_out()]
+
+    def training(self, most: int = 1000) -> list[Sample]:
+        """Items trained on, whole: what a validation score compares with."""
+        ids = self.train_ids[:: max(1, len(self.train_ids) // most)][:most]
+        return [self.domain.collate([self.domain.trim(self._decoded(i))]) for i in ids]
+
+
+def report(folder: Folder) -> None:
+    """One line a file that had to be left out, on stderr."""
+    for reason in folder.bad:
+        sys.stderr.write(f"skipped: {reason}\n")

@@ -1,0 +1,234 @@
+"""Pictures: the adapter between files and [B,C,H,W] tensors in [-1, 1]."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from translate.nets.layers import init_gan
+from translate.nets.patch import PatchCritic
+from translate.nets.resnet import Decoder, Encoder
+from translate.sample import Sample
+
+from . import imagefile
+from .imagefile import ImageOrigin
+from .sources import Item, Picture
+
+
+@dataclass
+class Images:
+    """Pictures of one collection.
+
+    size: side of the square training crop, pixels. scale: short side that a picture has before it is cropped.
+    channels: 1 or 3, what networks see. colour: whether the collection itself is coloured.
+    flip: mirrored pictures are as good as the originals (photographs: yes, letters: no).
+    """
+
+    size: int = 256
+    scale: int = 286
+    channels: int = 3
+    colour: bool = True
+    flip: bool = True
+    suffixes = imagefile.SUFFIXES
+
+    def __post_init__(self):
+        self._threads = threading.local()
+
+    @property
+    def kind(self) -> str:
+        return f"images of {self.channels} channels, {self.size} px"
+
+    def spec(self) -> dict:
+        return {"domain": "images", **asdict(self)}
+
+    # files and samples
+
+    def load(self, path: Path) -> tuple[Sample, ImageOrigin]:
+        array, origin = imagefile.read(path)  # [H,W,C] in [0, 1]
+        x = rearrange(torch.from_numpy(self._as_channels(array)), "h w c -> 1 c h w")
+        # pictures keep their channels, except out of a grey collection: there the target's kind decides
+        return Sample(x * 2 - 1), origin if self.colour else replace(origin, channels=0)
+
+    def save(self, s: Sample, origin: ImageOrigin, stem: Path) -> Path:
+        array = rearrange(s.x[0].float().clamp(-1, 1).cpu(), "c h w -> h w c").numpy() * 0.5 + 0.5
+        return imagefile.write(array, replace(origin, channels=origin.channels or (3 if self.colour else 1)), stem)
+
+    def decode(self, item: Item) -> Sample:
+        array = item.array if isinstance(item, Picture) else imagefile.read8(item)
+        h, w = array.shape[:2]
+        if min(h, w) != self.scale:
+            ratio = self.scale / min(h, w)
+            to = max(round(w * ratio), self.scale), max(round(h * ratio), self.scale)
+            array = cv2.resize(array, to, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC)
+        return self.from_array(array)
+
+    def _as_channels(self, array: np.ndarray) -> np.ndarray:
+        if array.shape[-1] == self.channels:
+            return array
+        return cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)[..., None] if self.channels == 1 else np.repeat(array, 3, -1)
+
+    def from_array(self, array: np.ndarray) -> Sample:
+        """[H,W,C] or [H,W] uint8 -> [C,H,W] uint8."""
+        array = self._as_channels(array if array.ndim == 3 else array[..., None])
+        return Sample(torch.from_numpy(np.ascontiguousarray(rearrange(array, "h w c -> c h w"))))
+
+    def to_array(self, s: Sample) -> np.ndarray:
+        """The first row, [-1, 1] -> [H,W,C] uint8."""
+        x = (s.x[0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        return rearrange(x.cpu(), "c h w -> h w c").numpy()
+
+    def split(self, s: Sample) -> tuple[Sample, Sample]:
+        """(three quarters to train on, the last quarter of the longer side to validate on)"""
+        axis = 2 if s.x.shape[2] >= s.x.shape[1] else 1
+        length = s.x.shape[axis]
+        return Sample(s.x.narrow(axis, 0, length * 3 // 4)), Sample(s.x.narrow(axis, length * 3 // 4, length - length * 3 // 4))
+
+    def crop(self, s: Sample, rng) -> Sample:
+        """[C,H,W] uint8 -> [C,size,size] uint8: a random crop, mirrored half of the time; rng None: the centre."""
+        array = rearrange(s.x, "c h w -> h w c").numpy()
+        h, w = array.shape[:2]
+        if min(h, w) < self.size:
+            ratio = self.size / min(h, w)
+            array = cv2.resize(array, (max(round(w * ratio), self.size), max(round(h * ratio), self.size)), interpolation=cv2.INTER_CUBIC)
+            array = array if array.ndim == 3 else array[..., None]
+        if rng is None:
+            top, left = (array.shape[0] - self.size) // 2, (array.shape[1] - self.size) // 2
+            array = array[top : top + self.size, left : left + self.size]
+        else:
+            augment = self._augment()
+            augment.set_random_seed(int(rng.integers(2**31)))
+            array = augment(image=np.ascontiguousarray(array))["image"]
+        return Sample(torch.from_numpy(np.ascontiguousarray(rearrange(array, "h w c -> c h w"))))
+
+    def _augment(self):
+        """albumentations, one pipeline a thread: its random state is its own."""
+        if not hasattr(self._threads, "augment"):
+            import albumentations as A
+
+            flip = [A.HorizontalFlip(p=0.5)] if self.flip else []
+            self._threads.augment = A.Compose([A.RandomCrop(self.size, self.size), *flip])
+        return self._threads.augment
+
+    def trim(self, s: Sample) -> Sample:
+        """The centre, its sides multiples of 4: a whole picture that every network takes."""
+        h, w = (n - n % 4 for n in s.x.shape[-2:])
+        top, left = (s.x.shape[-2] - h) // 2, (s.x.shape[-1] - w) // 2
+        return Sample(s.x[..., top : top + h, left : left + w])
+
+    def collate(self, items: list[Sample]) -> Sample:
+        return Sample(torch.stack([s.x for s in items]))
+
+    def normalise(self, s: Sample) -> Sample:
+        return Sample(s.x.float() / 127.5 - 1, label=s.label)  # [0, 255] -> [-1, 1]
+
+    def blank(self, n: int) -> Sample:
+        return Sample(torch.zeros(n, self.channels, self.size, self.size))
+
+    def whole(self, net: nn.Module, s: Sample, tile: int = 0, overlap: int = 32) -> Sample:
+        """A picture of any size through a network, whose `multiple` says which sides it takes.
+
+        tile > 0: in tiles of that side, blended over `overlap` pixels, where memory is short.
+        """
+        h, w = s.x.shape[-2:]
+        if tile and max(h, w) > tile:
+            return self._tiled(net, s, tile, overlap)
+        return Sample(net(Sample(_pad(s.x, net.multiple))).x[..., :h, :w])
+
+    def _tiled(self, net: nn.Module, s: Sample, tile: int, overlap: int) -> Sample:
+        h, w = s.x.shape[-2:]
+        total, weight = torch.zeros_like(s.x), torch.zeros_like(s.x[:, :1])
+        for top in _starts(h, tile, overlap):
+            for left in _starts(w, tile, overlap):
+                part = s.x[..., top : top + tile, left : left + tile]
+                ramp = _ramp(part.shape[-2], overlap)[:, None] * _ramp(part.shape[-1], overlap)
+                ramp = ramp.to(part.device)
+                total[..., top : top + tile, left : left + tile] += self.whole(net, Sample(part)).x * ramp
+                weight[..., top : top + tile, left : left + tile] += ramp
+        return Sample(total / weight)
+
+    def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
+        """A grid: one column a stage (input, translation, cycle), one line an item."""
+        columns = [rearrange(s.x.float().clamp(-1, 1) * 127.5 + 127.5, "b c h w -> b h w c").round().byte().numpy() for s in rows.values()]
+        side = max(self.size, 96)
+        gap, head = 4, 22
+        n = len(columns[0])
+        sheet = np.full((head + n * (side + gap), len(columns) * (side + gap) - gap, 3), 255, np.uint8)
+        for j, (name, column) in enumerate(zip(rows, columns)):
+            left = j * (side + gap)
+            cv2.putText(sheet, name.replace("→", ">"), (left + 2, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (60, 60, 60), 1, cv2.LINE_AA)
+            for i, picture in enumerate(column):
+                picture = np.repeat(picture, 3, -1) if picture.shape[-1] == 1 else picture
+                picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
+                top = head + i * (side + gap)
+                sheet[top : top + side, left : left + side] = picture
+        path = stem.with_suffix(".png")
+        cv2.imwrite(str(path), sheet[..., ::-1])
+        return [path]
+
+    # what a method needs
+
+    def relax(self, s: Sample) -> Sample:
+        return s
+
+    def harden(self, s: Sample) -> Sample:
+        return s
+
+    def distance(self, pred: Sample, target: Sample) -> Tensor:
+        """L1, mean over pixels in [-1, 1]."""
+        return F.l1_loss(pred.x.float(), target.x)
+
+    def encoder(self, **kw) -> nn.Module:
+        return init_gan(Encoder(self.channels, **kw))
+
+    def decoder(self, **kw) -> nn.Module:
+        return init_gan(Decoder(self.channels, **kw))
+
+    def critic(self, **kw) -> nn.Module:
+        return init_gan(PatchCritic(self.channels, **kw))
+
+
+def survey(items: list[Item]) -> tuple[int, bool, bool]:
+    """(median short side, is any picture coloured, have all the same size), from headers."""
+    shorts, colour = Counter(), False
+    for item in items:
+        if isinstance(item, Picture):
+            shape, channels = item.array.shape[:2], 1 if item.array.ndim == 2 else item.array.shape[-1]
+        else:
+            try:
+                origin = imagefile.probe(item)
+            except imagefile.BadImage:
+                continue  # named when the folder is scanned
+            shape, channels = origin.size, origin.channels
+        shorts[min(shape)] += 1
+        colour |= channels == 3
+    if not shorts:
+        return 256, True, False
+    return int(np.median(list(shorts.elements()))), colour, len(shorts) == 1
+
+
+def _pad(x: Tensor, multiple: int) -> Tensor:
+    """By reflection at the lower right, so that a network's sampling comes out even; repeated where reflection cannot reach."""
+    h, w = x.shape[-2:]
+    down, right = -h % multiple, -w % multiple
+    return F.pad(x, (0, right, 0, down), mode="reflect" if down < h and right < w else "replicate")
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
+    if length <= tile:
+        return [0]
+    step = tile - overlap
+    return [*range(0, length - tile, step), length - tile]
+
+
+def _ramp(length: int, overlap: int) -> Tensor:
+    edge = torch.minimum(torch.arange(length), torch.arange(length).flip(0)) + 1
+    return (edge / overlap).clamp(max=1)

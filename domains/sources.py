@@ -1,0 +1,121 @@
+"""What --a and --b may name: a folder, a trainA/trainB folder, a glob, @list.txt, an .npz, a built-in set, or a name under the data root."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from translate.errors import UserError
+
+BUILTIN = {
+    "photos": ("photos2vangogh", "a"),
+    "vangogh": ("photos2vangogh", "b"),
+}
+DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
+
+
+class Picture(NamedTuple):
+    """One row of an .npz: an item that is no file of its own."""
+
+    name: str
+    array: np.ndarray  # [H,W] or [H,W,C] uint8
+
+
+Item = Path | Picture
+
+
+@dataclass
+class Files:
+    name: str  # short, for folders and titles
+    train: list[Item]
+    test: list[Item] = field(default_factory=list)
+
+
+def find(spec: str, side: str) -> Files:
+    """The items that a specification names. side: "a" or "b", for sources that hold both."""
+    if spec.startswith("@"):
+        return _listed(Path(spec[1:]))
+    if any(c in spec for c in "*?["):
+        return _files(Path(spec).parent.name or "glob", [Path(p) for p in sorted(glob.glob(spec, recursive=True))], spec)
+    path = Path(spec).expanduser()
+    if path.exists():
+        return _path(path, side)
+    if spec in BUILTIN:
+        folder, own_side = BUILTIN[spec]
+        files = _path(Path(__file__).parent / "builtin" / folder, own_side)
+        files.name = spec
+        return files
+    roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r]
+    for root in roots:
+        for pattern in (spec, f"*/{spec}", f"{spec}.npz", f"*/{spec}.npz", f"*/*/{spec}.npz"):
+            for hit in sorted(root.glob(pattern)):
+                return _path(hit, side)
+    known = [*BUILTIN, *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix == ".npz")]
+    near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
+    where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
+    raise UserError(f"--{side} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
+
+
+def _path(path: Path, side: str) -> Files:
+    if path.suffix == ".npz":
+        return _npz(path, side)
+    if path.is_file():
+        return Files(path.stem, [path])
+    train = path / f"train{side.upper()}"
+    if train.is_dir():
+        test = path / f"test{side.upper()}"
+        return Files(path.resolve().name + side.upper(), _walk(train), _walk(test) if test.is_dir() else [])
+    if (path / "trainA").is_dir() or (path / "trainB").is_dir():
+        raise UserError(f"{path} has no {train.name}: name the folder you mean directly")
+    return _files(path.resolve().name, _walk(path), str(path))
+
+
+def _walk(folder: Path) -> list[Item]:
+    try:
+        return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
+
+
+def _files(name: str, paths: list[Path], spec: str) -> Files:
+    if not paths:
+        raise UserError(f"{spec} holds no files: give a folder, a glob or a list that does")
+    return Files(name, [p for p in paths if p.is_file()])
+
+
+def _listed(path: Path) -> Files:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a list ({error}): one path a line, UTF-8") from error
+    paths = [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    missing = [p for p in paths if not p.is_file()]
+    if missing:
+        raise UserError(f"{path}: {len(missing)} of {len(paths)} listed files do not exist, the first is {missing[0]}")
+    return _files(path.stem, paths, str(path))
+
+
+def _npz(path: Path, side: str) -> Files:
+    """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {split: archive[f"{split}{side.upper()}"] for split in ("train", "test") if f"{split}{side.upper()}" in archive}
+    except Exception as error:  # numpy raises a dozen kinds for a damaged archive
+        raise UserError(f"{path} cannot be read as an .npz archive ({str(error).splitlines()[0]}): save it again") from error
+    if "train" not in arrays:
+        raise UserError(f"{path} has no array train{side.upper()}: it must hold trainA and trainB (testA, testB if you like)")
+    for split, array in arrays.items():
+        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 3)) or array.dtype.kind not in "uf":
+            raise UserError(f"{path}: {split}{side.upper()} is {array.dtype}{list(array.shape)}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]")
+        if array.dtype.kind == "f" and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise UserError(f"{path}: {split}{side.upper()} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8")
+        if array.dtype != np.uint8:
+            arrays[split] = (array * 255).round().astype(np.uint8) if array.dtype.kind == "f" else np.uint8(array // (np.iinfo(array.dtype).max // 255))
+    rows = {split: [Picture(f"{split}{i:05d}", x) for i, x in enumerate(array)] for split, array in arrays.items()}
+    return Files(path.stem + side.upper(), rows["train"], rows.get("test", []))

@@ -1,0 +1,1 @@
+"""Experiments: data + a system + its numbers, one Python function each."""

@@ -1,0 +1,27 @@
+"""The installed command: `unpaired cyclegan --a photos --b vangogh` is `python scripts/cyclegan.py --a photos --b vangogh`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+TRAINING = {"cyclegan": "Photographs to Van Goghs, or any two collections."}
+TOOLS = {
+    "convert": "Translate files with a trained run.",
+    "evaluate": "Score a run, beside the baselines.",
+    "runs": "List and compare runs.",
+    "export": "Write a translator as ONNX.",
+    "import_peer": "Import generators of the widely used CycleGAN implementation.",
+}
+
+
+def main() -> None:
+    from recipes import launch
+
+    name = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
+    if name not in TRAINING | TOOLS:
+        listing = "\n".join(f"  {key:12} {what}" for key, what in (TRAINING | TOOLS).items())
+        print(f"usage: unpaired COMMAND ...   (--help after any of them)\n\n{listing}")
+        sys.exit(0 if name in ("", "__help", "_h") else 2)
+    function = getattr(importlib.import_module(f"recipes.{name}"), name)
+    (launch.main if name in TRAINING else launch.command)(function, sys.argv[2:])

@@ -1,0 +1,94 @@
+"""Files in, translated files out."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from pathlib import Path
+from typing import Literal
+
+
+def convert(
+    run: str,
+    input: str,
+    output: str,
+    to: str = "b",
+    force: bool = False,
+    which: Literal["best", "final"] = "best",
+    tile: int = 0,
+    device: str = "auto",
+    precision: Literal["fp32", "bf16", "auto"] = "fp32",
+) -> None:
+    """Translate a file, a folder or a glob with a trained run or bundle. Sizes, names and bit depths are kept.
+
+    A folder: scripts/convert.py runs/cyclegan-photos-vangogh holiday/ painted/ --to b
+
+    Args:
+        run: a run's folder, or a bundle.
+        input: a file, a folder (with its sub-folders) or a quoted glob.
+        output: a file for one input file; a folder otherwise, made where it is missing.
+        to: the side to translate into; a or b.
+        force: overwrite files that are there.
+        which: the checkpoint that validation selected, or the final one.
+        tile: side in pixels of the tiles that large pictures are cut into; 0: whole while memory lasts.
+        device: auto, cpu or cuda.
+        precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it.
+    """
+    from recipes.translator import Translator
+    from translate.errors import UserError
+
+    if tile and tile < 64:
+        raise UserError(f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more")
+    translator = Translator.from_pretrained(run, which, device=device, precision=precision)
+    pairs = plan(input, output, translator.domains[translator.source(to)].suffixes)
+    taken = [out for _, out in pairs if out.exists()]
+    if taken and not force:
+        raise UserError(f"{len(taken)} of {len(pairs)} outputs exist already, the first is {taken[0]}: --force overwrites them")
+    for folder in {out.parent for _, out in pairs}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be made ({error.strerror}): choose another output") from error
+    failed = 0
+    for path, problem in bar(translator.files(pairs, to, tile), len(pairs)):
+        if problem:
+            failed += 1
+            sys.stderr.write(f"skipped: {problem}\n")
+    if failed == len(pairs):
+        raise UserError(f"nothing was translated: none of {len(pairs)} files could be read")
+    print(f"{len(pairs) - failed} translated into {output}" + (f", {failed} skipped" if failed else ""))
+
+
+def plan(input: str, output: str, suffixes: tuple[str, ...]) -> list[tuple[Path, Path]]:
+    """(input, output) files."""
+    from translate.errors import UserError
+
+    source, target = Path(input), Path(output)
+    if source.is_dir():
+        found = sorted(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        pairs = [(p, target / p.relative_to(source)) for p in found]
+    elif source.is_file():
+        if source.suffix.lower() not in suffixes:
+            raise UserError(f"{source}: this translator reads {', '.join(suffixes)}")
+        into = target / source.name if target.is_dir() or not target.suffix else target
+        if into.suffix.lower() not in suffixes:
+            raise UserError(f"{into}: this translator writes {', '.join(suffixes)}")
+        return [(source, into)]
+    else:
+        found = [Path(p) for p in sorted(glob.glob(input, recursive=True)) if Path(p).suffix.lower() in suffixes]
+        pairs = [(p, target / p.name) for p in found]
+    if not pairs:
+        raise UserError(f"{input}: no such file, or no picture in it; known suffixes are {', '.join(suffixes)}")
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file, and {len(pairs)} pictures need a folder: name one")
+    doubled = len(pairs) - len({out for _, out in pairs})
+    if doubled:
+        raise UserError(f"{input}: {doubled} files of the glob share a name with another; translate folder by folder")
+    return pairs
+
+
+def bar(items, total: int):
+    """A progress bar on a terminal, nothing elsewhere."""
+    from rich.progress import track
+
+    return track(items, total=total, description="translating") if sys.stderr.isatty() else items

@@ -1,0 +1,108 @@
+"""CycleGAN on any two collections of pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+
+def cyclegan(
+    a: str = "photos",
+    b: str = "vangogh",
+    steps: int | None = None,
+    size: int | None = None,
+    batch: int | None = None,
+    micro: int = 0,
+    lr: float = 2e-4,
+    cycle: float = 10.0,
+    identity: float = 5.0,
+    pool: int = 50,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    generator: Literal["resnet", "unet"] = "resnet",
+    width: int | None = None,
+    blocks: int | None = None,
+    scales: int = 1,
+    spectral: bool = False,
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    seed: int = 0,
+    budget: Literal["auto", "laptop", "full"] = "auto",
+) -> Recipe:
+    """Translate between two collections that nobody paired, both ways. CycleGAN, arXiv:1703.10593.
+
+    Photographs to Van Goghs on the built-in pictures: scripts/cyclegan.py --a photos --b vangogh
+    Expected scores: docs/results.md.
+
+    Args:
+        a: one collection: a folder (plain, or with trainA/trainB inside), a glob, @list.txt, an .npz, or the name of a set.
+        b: the other.
+        steps: training steps; a visible result in about ten minutes on two cores where left out and there is no GPU.
+        size: side of the square training crop in pixels, a multiple of 4; at most 128 on a CPU, 256 on a GPU where left out.
+        batch: pictures of each side a step, over all processes.
+        micro: pictures in memory at a time; 0: the whole batch.
+        lr: learning rate of Adam; falls to zero over the second half.
+        cycle: weight of cycle consistency (lambda).
+        identity: weight of the identity loss; 0 where colours should be free to change.
+        pool: earlier fakes that the critics are shown again.
+        adv: adversarial objective.
+        generator: network.
+        width: channels of the generators' first layer (and of the critics').
+        blocks: residual blocks of the ResNet.
+        scales: critics, each on a picture of half the last one's size.
+        spectral: spectral normalisation in the critics.
+        precision: auto is bf16 where the device gains by it.
+        seed: of weights, data order, augmentation and noise.
+        budget: default sizes: laptop or full; auto is full where there is a GPU.
+    """
+    import torch
+
+    from recipes.data import open_data
+    from recipes.judge import ImageJudge
+    from translate import adv as objectives
+    from translate.modules.cycle import Pair
+    from translate.nets.layers import init_gan
+    from translate.nets.unet import UNet
+    from translate.recipe import Recipe, Run
+    from translate.systems.cyclegan import CycleGAN
+
+    if budget == "auto":
+        budget = "full" if torch.cuda.is_available() else "laptop"
+    full = budget == "full"
+    data = open_data(a, b, size, 256 if full else 128, seed)
+    A, B = data["a"].domain, data["b"].domain
+    small = A.size <= 64
+    batch = batch or (8 if small else 1)
+    width = width or (64 if full else 32)
+    blocks = blocks or (9 if full else 6)
+    steps = steps or (200_000 if full else 1000)
+    layers = 2 if small else 3  # patches of 34 or 70 pixels
+    down = 1 if A.size <= 32 else 2
+
+    def direction(source, target):
+        if generator == "unet":
+            depth = max(d for d in range(2, 6) if A.size % 2**d == 0)
+            return init_gan(UNet(target.channels, width, depth))
+        return Pair(source.encoder(width=width, down=down, blocks=blocks), target.decoder(width=width, down=down))
+
+    def system() -> CycleGAN:
+        critic = dict(width=width, layers=layers, scales=scales, spectral=spectral)
+        return CycleGAN(
+            A, B, direction(A, B), direction(B, A), A.critic(**critic), B.critic(**critic),
+            adv=getattr(objectives, adv), cycle=cycle, identity=identity, pool=pool, batch=batch,
+        )
+
+    every = max(1, steps // 20)
+    run = Run(
+        steps, batch, micro, lr, precision=precision, seed=seed,
+        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=every, save_every=every,
+    )
+    return Recipe(
+        data, system, run, judge=ImageJudge(),
+        args=dict(
+            steps=steps, size=A.size, batch=batch, micro=micro, lr=lr, cycle=cycle,
+            identity=identity, pool=pool, adv=adv, generator=generator, width=width, blocks=blocks, scales=scales,
+            spectral=spectral, precision=precision, seed=seed, budget=budget,
+        ),
+        title=f"CycleGAN: {data['a'].name} ↔ {data['b'].name}", paper="Zhu et al. 2017, arXiv:1703.10593",
+    )

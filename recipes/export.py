@@ -1,0 +1,54 @@
+"""A translator's network in ONNX."""
+
+from __future__ import annotations
+
+
+def export(run: str, output: str, to: str = "b") -> None:
+    """Write one direction as ONNX: input "x" [N,C,H,W] in [-1, 1], output "y" likewise; any N, H and W that the network takes.
+
+    Args:
+        run: a run's folder, or a bundle.
+        output: the .onnx file.
+        to: the side to translate into.
+    """
+    from recipes.translator import Translator
+
+    export_onnx(Translator.from_pretrained(run, device="cpu"), output, to)
+    print(f"written: {output}")
+
+
+def export_onnx(translator, output: str, to: str = "b") -> None:
+    import logging
+    import warnings
+
+    import torch
+    from torch import nn
+
+    from translate.errors import UserError
+    from translate.sample import Sample
+
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError("ONNX export needs the onnx extra: pip install 'unpaired[onnx]'") from error
+
+    class Plain(nn.Module):
+        """Tensor -> tensor."""
+
+        def __init__(self):
+            super().__init__()
+            self.net = translator.system.translator(to)
+
+        def forward(self, x):
+            return self.net(Sample(x)).x
+
+    source = translator.domains[translator.source(to)]
+    x = source.blank(2).x
+    sides = {0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC} if x.ndim == 4 else {0: torch.export.Dim("n")}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Plain().eval(), (x,), output, dynamo=True, input_names=["x"], output_names=["y"], dynamic_shapes=(sides,), verbose=False,
+            external_data=False,
+        )

@@ -1,0 +1,242 @@
+"""From the command line to train(): parsing, the run folder, exit codes. Shared by every training script."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from translate.errors import UserError
+
+# flags of the widely used CycleGAN implementation -> what they are here
+OLD_FLAGS = {
+    "dataroot": "--a DIR --b DIR (a folder that holds trainA and trainB serves both)",
+    "name": "--out DIR", "checkpoints_dir": "--out DIR",
+    "load_size": "--size (pictures are scaled to twice the crop's side)", "crop_size": "--size", "preprocess": "--size",
+    "batch_size": "--batch", "pool_size": "--pool", "n_epochs": "--steps", "n_epochs_decay": "--steps", "niter": "--steps",
+    "lambda_A": "--cycle", "lambda_B": "--cycle", "lambda_identity": "--identity (absolute: 5 is their 0.5 times --cycle 10)",
+    "gan_mode": "--adv", "netG": "--generator and --blocks", "ngf": "--width", "ndf": "--width", "netD": "--scales",
+    "norm": "nothing: instance norm always; --spectral for the critics", "direction": "swapping --a and --b; a run translates both ways",
+    "gpu_ids": "--device", "continue_train": "nothing: repeating the command resumes", "no_flip": "nothing: grey collections are not mirrored",
+    "display_id": "nothing: open index.html in the run's folder", "model": "the script's name", "phase": "scripts/convert.py",
+}  # fmt: skip
+
+
+def main(recipe: Callable, argv: list[str] | None = None) -> None:
+    """Runs a recipe's command line and exits: 0 done, 2 a user's mistake, 130 / 143 after SIGINT / SIGTERM."""
+    sys.exit(_guarded(run, recipe, sys.argv[1:] if argv is None else argv))
+
+
+def command(function: Callable, argv: list[str] | None = None) -> None:
+    """Runs a function whose signature is its command line, and exits likewise."""
+    sys.exit(_guarded(_call, function, sys.argv[1:] if argv is None else argv))
+
+
+def _guarded(f: Callable, function: Callable, argv: list[str]) -> int:
+    try:
+        return f(function, [_underscored(arg) for arg in argv]) or 0
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _call(function: Callable, argv: list[str]) -> None:
+    parser = _parser(function)
+    parser.add_function_arguments(function, as_positional=True)
+    options = parser.parse_args(_bare_flags(function, argv)).as_dict()
+    options.pop("config", None)
+    function(**options)
+
+
+def _bare_flags(function: Callable, argv: list[str]) -> list[str]:
+    """`--force` for `--force true`."""
+    import inspect
+
+    switches = {f"--{name}" for name, p in inspect.signature(function).parameters.items() if p.default is False}
+    said = [*argv, ""]
+    return [
+        f"{arg}=true" if arg in switches and after.lower() not in ("true", "false") else arg for arg, after in zip(said, said[1:])
+    ]
+
+
+def _parser(function: Callable):
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f"{function.__name__}.py", description=function.__doc__.split("Args:")[0].strip())
+    parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config writes it")
+    return parser
+
+
+def parse(recipe: Callable, argv: list[str]):
+    for arg in argv:
+        old = arg.split("=")[0].removeprefix("--")
+        if arg.startswith("--") and old in OLD_FLAGS:
+            raise UserError(f"--{old} is another program's flag; here it is {OLD_FLAGS[old]}")
+    parser = _parser(recipe)
+    parser.add_function_arguments(recipe)
+    place = parser.add_argument_group("run")
+    place.add_argument("--out", type=str | None, default=None, help="the run's folder; default runs/<recipe>-<a>-<b>")
+    place.add_argument("--data_root", type=str | None, default=None, help="where named sets are looked up; default $UNPAIRED_DATA")
+    place.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda")
+    place.add_argument("--init_from", type=str | None, default=None, help="a run or bundle whose weights training starts from")
+    place.add_argument("--check", action="store_true", help="examine the data, estimate time and memory, stop")
+    return parser.parse_args(_bare_flags(recipe, argv))
+
+
+def _underscored(arg: str) -> str:
+    """--data-root and --data_root are one option."""
+    if not arg.startswith("--"):
+        return arg
+    name, equals, value = arg.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value
+
+
+PLACE = ("out", "data_root", "device", "init_from", "check")
+
+
+def run(recipe_function: Callable, argv: list[str]) -> int:
+    options = parse(recipe_function, argv).as_dict()
+    options.pop("config", None)
+    place = {key: options.pop(key) for key in PLACE}
+    if place["data_root"]:
+        os.environ["UNPAIRED_DATA"] = place["data_root"]
+
+    from domains.folder import report
+    from translate import runtime
+    from translate.log import NoLog, RunLog
+    from translate.loop import train
+
+    device = runtime.start(place["device"])
+    recipe = replace(recipe_function(**options), name=recipe_function.__name__)
+    for folder in recipe.data.values():
+        folder.scan()
+        if runtime.rank() == 0:
+            report(folder)
+    if recipe.run.batch % runtime.world_size():
+        raise UserError(f"--batch {recipe.run.batch} cannot be shared by {runtime.world_size()} processes: make it a multiple")
+    if place["check"]:
+        return check(recipe, device)
+    if place["init_from"]:
+        from recipes.translator import initialise
+
+        build = recipe.system
+        recipe = replace(recipe, system=lambda: initialise(build(), Path(place["init_from"])))
+    names = [folder.name for folder in recipe.data.values()]
+    out = Path(place["out"] or Path("runs", "-".join([recipe.name, *names])))
+    facts = describe(recipe, options, place, device)
+    if runtime.rank() == 0:
+        claim(out, facts)
+    runtime.barrier()
+    command = shlex.join([Path(sys.argv[0]).name if sys.argv[0].startswith("/") else sys.argv[0], *argv])
+    log = []
+
+    def open_log(start: int):
+        log.append(
+            RunLog(out, recipe.run.steps, start, recipe.title, recipe.paper, f"python {command}", facts) if runtime.rank() == 0 else NoLog()
+        )
+        return log[0]
+
+    try:
+        stopped = train(recipe, out, device, open_log)
+    except UserError as error:
+        for opened in log:
+            opened.close(f"failed: {error}")
+        raise
+    if runtime.rank() == 0:
+        if stopped:
+            sys.stderr.write("\nstopped, everything is saved: repeat the command to go on\n")
+        else:
+            print(f"done: open {out / 'index.html'}, or translate: python scripts/convert.py {out} --to b INPUT OUTPUT")
+    return 128 + stopped if stopped else 0
+
+
+def describe(recipe, options: dict, place: dict, device) -> dict:
+    """What is written into config.yaml: enough to repeat the run, and to tell it from another."""
+    import platform
+    import subprocess
+
+    import torch
+
+    git = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    return {
+        "recipe": recipe.name,
+        "args": {"a": options["a"], "b": options["b"]} | recipe.args,
+        "init_from": place["init_from"],
+        "validation": [folder.protocol for folder in recipe.data.values()],
+        "environment": {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+            "git": git or "unknown", "python": platform.python_version(), "torch": str(torch.__version__),
+        },
+    }  # fmt: skip
+
+
+def claim(out: Path, facts: dict) -> None:
+    """Writes config.yaml into a new run folder; refuses one that another command made."""
+    import yaml
+
+    from translate.checkpoint import reason, write_file
+
+    path = out / "config.yaml"
+    if path.exists():
+        try:
+            before = yaml.safe_load(path.read_text())
+            old, new = (_flat({k: f[k] for k in ("recipe", "args", "init_from", "validation")}) for f in (before, facts))
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} cannot be read: choose another --out, or delete the folder") from error
+        differing = [k for k in old | new if old.get(k) != new.get(k) and k != "steps"]
+        if differing:
+            said = "; ".join(f"{k} was {old.get(k)}, now {new.get(k)}" for k in differing[:4])
+            raise UserError(f"{out} is another run ({said}): repeat its command to resume it, or choose another --out")
+    elif out.exists() and (out.is_file() or any(p.is_file() for p in out.rglob("*"))):
+        raise UserError(f"{out} holds files but no config.yaml: choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "samples").mkdir(exist_ok=True)
+        (out / "checkpoints").mkdir(exist_ok=True)
+        write_file(path, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True).encode())
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({reason(error)}): choose another --out") from error
+
+
+def _flat(facts: dict) -> dict:
+    return {k: v for k, v in facts.items() if k != "args"} | facts["args"]
+
+
+def check(recipe, device) -> int:
+    """Says what the data is and what training would cost, from a few real steps."""
+    import resource
+    import time
+
+    from translate import runtime
+    from translate.feed import batches
+    from translate.loop import Trainer, draws
+
+    for side, folder in recipe.data.items():
+        print(f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}")
+    trainer = Trainer(recipe, device)
+    warm, timed = 2, 3
+    n = (warm + timed) * draws(trainer.system)
+    feed = batches(recipe.data, recipe.run.batch, 0, n, device)
+    for i in range(warm + timed):
+        if i == warm:
+            began = time.monotonic()
+        trainer.train_step(feed)
+    trainer.means()  # waits for the device
+    seconds = (time.monotonic() - began) / timed
+    if device.type == "cuda":
+        import torch
+
+        memory = torch.cuda.max_memory_allocated() / 2**30
+    else:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    total = seconds * recipe.run.steps
+    if runtime.rank() == 0:
+        print(f"{recipe.run.steps} steps of {seconds:.2f} s: about {total / 60:.0f} minutes, {memory:.1f} GiB; nothing was written")
+    return 0

@@ -1,0 +1,192 @@
+"""Translator: rebuilds a bundle's domains and networks, and translates with them, either way."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from domains.images import Images
+from translate import bundle, checkpoint, runtime
+from translate.errors import UserError
+from translate.sample import Sample
+from translate.system import System
+
+RECIPES = {"cyclegan": "recipes.cyclegan", "peer": "recipes.peer"}  # what a bundle may name; nothing else is ever imported
+DOMAINS = {"images": Images}
+
+
+class Translator:
+    """A trained translator between domains.
+
+    >>> t = Translator.from_pretrained("runs/cyclegan-photos-vangogh")
+    >>> t(PIL.Image.open("bridge.jpg"), to="b").save("painting.png")
+    """
+
+    def __init__(self, tensors: dict[str, torch.Tensor], config: dict, device: str = "auto", precision: str = "fp32"):
+        """precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it; auto."""
+        self.tensors, self.config, self.precision = tensors, config, precision
+        self.device = runtime.start(device)
+        try:
+            self.domains = {key: build_domain(spec) for key, spec in config["domains"].items()}
+            module = importlib.import_module(RECIPES[config["recipe"]])
+            recipe = getattr(module, config["recipe"])(**config["args"] | self.domains)
+            self.system: System = recipe.system()
+            loaded = self.system.load_state_dict(tensors, strict=False)
+            missing = set(bundle.parts(self.system)) & set(loaded.missing_keys) or loaded.unexpected_keys
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(f"the bundle does not fit this version of unpaired ({checkpoint.reason(error)}): train or export it again") from error
+        if missing:
+            raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
+        self.system.to(self.device).eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, which: str = "best", **kw) -> Translator:
+        """path: a run's folder, or a bundle. which: of a run, the checkpoint that validation selected ("best") or "final"."""
+        return cls(*bundle.load_bundle(bundle_folder(Path(path), which)), **kw)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        config = {k: v for k, v in self.config.items() if k not in ("weights", "sha256")}
+        bundle.save_bundle(Path(folder), self.tensors, config, bundle.card(config, Path(folder).name))
+
+    def source(self, to: str) -> str:
+        """The domain that is translated into `to`, where there are two."""
+        if to not in self.domains:
+            raise UserError(f"--to {to}: this translator knows {' and '.join(self.domains)}")
+        return next(key for key in self.domains if key != to)
+
+    @torch.inference_mode()
+    def translate(self, s: Sample, to: str = "b", tile: int = 0) -> Sample:
+        """A batch of whole, normalised samples of equal shape."""
+        domain, net = self.domains[self.source(to)], self.system.translator(to)
+        try:
+            with runtime.autocast(self.device, self.precision):
+                return domain.whole(net, s.to(self.device), tile=tile or _tile_for(s.x, self.device))
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            with runtime.autocast(self.device, self.precision):
+                return domain.whole(net, s.to(self.device), tile=512)
+
+    def __call__(self, picture: Image.Image | np.ndarray, to: str = "b") -> Image.Image | np.ndarray:
+        """A PIL image, or an array [H,W,3] or [H,W] of uint8; the same kind comes back."""
+        array = np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture)
+        if array.dtype != np.uint8 or array.ndim not in (2, 3):
+            raise UserError(f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}")
+        domain = self.domains[self.source(to)]
+        s = domain.normalise(domain.collate([domain.from_array(array)]))
+        out = self.domains[to].to_array(self.translate(s, to))
+        return Image.fromarray(out.squeeze()) if isinstance(picture, Image.Image) else out
+
+    def files(self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8) -> Iterator[tuple[Path, str]]:
+        """Translates each (input, output); reading, translating and writing overlap, equal sizes go together.
+
+        Yields (input, "") or (input, why it was skipped) in order of completion.
+        """
+        source, target = self.domains[self.source(to)], self.domains[to]
+
+        def read(pair):
+            try:
+                return pair, *source.load(pair[0])
+            except UserError as error:
+                return pair, error, None
+
+        def write(pair, s, origin):
+            try:
+                target.save(s, replace(origin, suffix=pair[1].suffix), pair[1].with_suffix(""))
+                return pair[0], ""
+            except (UserError, OSError) as error:
+                return pair[0], str(error)
+
+        with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
+            writing = []
+            read_ahead = _ahead(readers, read, pairs, 2 * batch)
+            for shape, group in groupby(read_ahead, key=lambda r: None if isinstance(r[1], UserError) else r[1].x.shape):
+                while members := [r for _, r in zip(range(max(1, min(batch, 2**21 // shape.numel()) if shape else 1)), group)]:
+                    if shape is None:
+                        yield members[0][0][0], str(members[0][1])
+                        continue
+                    out = self.translate(Sample.cat([s for _, s, _ in members]), to, tile).to("cpu")
+                    writing += [writers.submit(write, p, out[i : i + 1], o) for i, (p, _, o) in enumerate(members)]
+                    while writing and writing[0].done():
+                        yield writing.pop(0).result()
+            for done in writing:
+                yield done.result()
+
+
+def _ahead(pool: ThreadPoolExecutor, f, items: Iterable, n: int) -> Iterator:
+    """f over items in order, at most n of them ahead of what is consumed: a folder of any length in constant memory."""
+    waiting = []
+    for item in items:
+        waiting.append(pool.submit(f, item))
+        if len(waiting) >= n:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _tile_for(x: torch.Tensor, device: torch.device) -> int:
+    """0 (whole), or a tile's side where the network's activations, about 1.5 kB a pixel, would not fit in what is free."""
+    import os
+
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+    else:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4 * 2**30
+    return 0 if x.shape[0] * x.shape[-1] * x.shape[-2] * 1500 < 0.7 * free else 512
+
+
+def build_domain(spec: dict):
+    """From what `Domain.spec` wrote."""
+    spec = dict(spec)
+    domain = DOMAINS[spec.pop("domain")](**{k: v for k, v in spec.items() if k != "name"})
+    domain.name = spec.get("name", "")
+    return domain
+
+
+def bundle_folder(path: Path, which: str = "best") -> Path:
+    """Where a run keeps the bundle asked for; a bundle's own folder as it is."""
+    if (path / "config.json").is_file():
+        return path
+    for name in dict.fromkeys((which, "best", "final")):
+        if (path / name / "config.json").is_file():
+            return path / name
+    if (path / "config.yaml").is_file():
+        raise UserError(f"{path} has no translator yet: the first is written at the first validation; train on, then repeat this")
+    raise UserError(f"{path} is neither a run's folder nor a bundle: give the folder that a training script named")
+
+
+def initialise(system: System, path: Path) -> System:
+    """Starts from another run: all its parameters from its newest checkpoint, else its translators from the bundle."""
+    found = checkpoint.load_latest(path, torch.device("cpu")) if (path / "checkpoints").is_dir() else None
+    tensors = found[1]["parameters"] | found[1]["ema"] if found else bundle.load_bundle(bundle_folder(path))[0]
+    try:
+        unexpected = system.load_state_dict(tensors, strict=False).unexpected_keys
+    except RuntimeError as error:
+        raise UserError(f"--init-from {path}: its networks have other sizes; give its --width, --blocks, --size and --generator") from error
+    if unexpected:
+        raise UserError(f"--init-from {path}: it has {unexpected[0]}, which this system has not; give the same method and sizes")
+    return system
+
+
+def saved_config(run: Path) -> dict:
+    import yaml
+
+    try:
+        return yaml.safe_load((run / "config.yaml").read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{run} is no run: its config.yaml cannot be read") from error
+
+
+def read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,1 @@
+"""The core of unpaired: adversarial objectives, shared modules, systems and the one training loop. It knows no modality."""

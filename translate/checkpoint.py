@@ -1,0 +1,119 @@
+"""Checkpoints that survive a kill at any moment.
+
+A checkpoint is a folder `checkpoints/step_00001000`, written under a temporary name, synced, then renamed: it is there whole or not
+at all. `manifest.json` holds a sha256 of each file, because a flipped bit in a tensor loads without an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from . import runtime
+from .errors import UserError
+
+MANIFEST = "manifest.json"
+
+
+def digest(path: Path) -> str:
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Atomic: a temporary file, fsync, rename."""
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        with open(temporary, "wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def step_of(folder: Path) -> int:
+    return int(folder.name.removeprefix("step_"))
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Newest first."""
+    return sorted((out / "checkpoints").glob("step_*"), key=step_of, reverse=True)
+
+
+def save(out: Path, step: int, shared: dict, own: dict, keep: int) -> None:
+    """shared: what is equal on all processes, written by the first; own: this process's buffers and random states."""
+    folder = out / "checkpoints" / f"step_{step:08d}"
+    temporary = folder.with_name(f".tmp-{folder.name}")
+    try:
+        if runtime.rank() == 0:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+        runtime.barrier()
+        parts = {f"rank{runtime.rank()}.pt": own} | ({"shared.pt": shared} if runtime.rank() == 0 else {})
+        for name, state in parts.items():
+            with open(temporary / name, "wb") as f:
+                torch.save(state, f)
+                f.flush()
+                os.fsync(f.fileno())
+        runtime.barrier()
+        if runtime.rank() == 0:
+            files = {p.name: digest(p) for p in sorted(temporary.iterdir())}
+            write_file(temporary / MANIFEST, json.dumps({"step": step, "files": files}, indent=1).encode())
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(temporary, folder)
+            sync_folder(folder.parent)
+            for old in checkpoints(out)[keep:]:
+                shutil.rmtree(old)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise UserError(
+            f"{folder}: the checkpoint could not be written ({reason(error)}); earlier ones are intact: "
+            "make room, then repeat the command"
+        ) from error
+    runtime.barrier()
+
+
+def reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error).splitlines()[0]
+
+
+def load_latest(out: Path, device: torch.device) -> tuple[int, dict, dict] | None:
+    """(step, shared, own) of the newest sound checkpoint; damaged ones are passed over with a warning."""
+    if runtime.rank() == 0:
+        for stale in (out / "checkpoints").glob(".tmp-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+    for folder in checkpoints(out):
+        try:
+            files = json.loads((folder / MANIFEST).read_text())["files"]
+            damaged = [name for name, sha in files.items() if digest(folder / name) != sha]
+            if damaged:
+                raise ValueError(f"{damaged[0]} does not match its sha256")
+            own = f"rank{runtime.rank()}.pt"
+            ranks = len(files) - 1
+            if ranks != runtime.world_size():
+                raise UserError(
+                    f"{folder} was written by {ranks} processes, this run has {runtime.world_size()}: "
+                    "start as many, or choose another --out"
+                )
+            parts = (torch.load(folder / name, map_location=device, weights_only=True) for name in ("shared.pt", own))
+            return step_of(folder), *parts
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            sys.stderr.write(f"warning: {folder} is damaged ({reason(error)}); trying the one before\n")
+    return None

@@ -1,0 +1,253 @@
+"""train(): the only training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import bundle, checkpoint, runtime
+from .ema import EMA
+from .errors import UserError
+from .feed import batches
+from .recipe import Recipe, Run
+from .sample import Sample
+from .system import System, Update
+
+
+class Trainer:
+    """Everything that changes while training, and the one step that changes it."""
+
+    def __init__(self, recipe: Recipe, device: torch.device):
+        self.run, self.device = recipe.run, device
+        runtime.seed_all(self.run.seed)  # equal weights on all processes
+        self.system: System = recipe.system().to(device)
+        runtime.seed_all(self.run.seed + 1 + runtime.rank())  # noise of their own
+        lr = self.run.lr
+        self.lr = {player: lr[player] if isinstance(lr, dict) else lr for player in self.system.players()}
+        self.optimisers = {
+            player: torch.optim.Adam(
+                self.system.parameters_of(player), self.lr[player], self.run.betas, fused=device.type == "cuda" or None
+            )
+            for player in self.system.players()
+        }
+        named = dict(self.system.named_parameters())
+        self.ema = EMA({n: named[n] for player in self.system.ema for n in self.system.names_of(player)}, self.run.ema)
+        self.step = 0
+        self.sums: dict[str, Tensor] = {}  # of each logged term since the last log, on the device: no step waits for the host
+        self.counts: dict[str, int] = {}
+
+    def train_step(self, feed) -> None:
+        """All updates of one step. Updates of the same repetition share a batch."""
+        fresh: list[dict[str, Sample]] = [next(feed) for _ in range(draws(self.system))]
+        for update in self.system.updates:
+            if update.active(self.step):
+                for r in range(update.repeat):
+                    self.update(update, fresh[r])
+        self.step += 1
+        self.ema.update(self.step)
+
+    def update(self, update: Update, batch: dict[str, Sample]) -> None:
+        """One optimiser step of one player: every other player is frozen before the forward pass."""
+        player, optimiser = update.player, self.optimisers[update.player]
+        rows = len(next(iter(batch.values())))
+        micro = self.run.micro or rows
+        parameters = self.system.parameters_of(player)
+        with only(parameters, self.system):
+            for first in range(0, rows, micro):
+                part = {key: s[first : first + micro] for key, s in batch.items()}
+                with runtime.autocast(self.device, self.run.precision):
+                    losses = getattr(self.system, update.loss or f"loss_{player}")(**part)
+                (sum(losses.values()) * (update.every * micro / rows)).backward()
+                for key, loss in losses.items():
+                    self.record(key, loss.detach())
+        runtime.average_gradients(parameters)
+        used = [p for p in parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in used])
+        if self.run.clip:
+            torch.nn.utils.clip_grads_with_norm_(used, self.run.clip, norm)
+        self.record(f"grad_{player}", norm)
+        for group in optimiser.param_groups:
+            group["lr"] = self.lr[player] * lr_share(self.run, self.step)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+
+    def record(self, key: str, value: Tensor) -> None:
+        self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Of each term since the last `forget`; raises where one was not finite."""
+        if not self.sums:
+            return {}
+        values = torch.stack([s.float() / self.counts[k] for k, s in self.sums.items()]).tolist()  # the one wait
+        means = dict(zip(self.sums, values))
+        bad = [key for key, v in means.items() if not math.isfinite(v)]
+        if bad:
+            raise NotFinite(bad[0])
+        return means
+
+    def forget(self) -> None:
+        self.sums, self.counts = {}, {}
+
+    def shared_state(self) -> dict:
+        """Equal on all processes."""
+        return {
+            "step": self.step,
+            "steps": self.run.steps,
+            "threads": torch.get_num_threads(),
+            "parameters": {k: t for k, t in self.system.state_dict().items() if k in self._parameter_names()},
+            "optimisers": {player: o.state_dict() for player, o in self.optimisers.items()},
+            "ema": self.ema.average,
+        }
+
+    def own_state(self) -> dict:
+        """This process's: pools, schedules, statistics, random states."""
+        state = {k: t for k, t in self.system.state_dict().items() if k not in self._parameter_names()}
+        return {"buffers": state, "random": runtime.random_states()}
+
+    def load(self, shared: dict, own: dict) -> None:
+        self.step = shared["step"]
+        self.system.load_state_dict(shared["parameters"] | own["buffers"])
+        for player, o in self.optimisers.items():
+            o.load_state_dict(shared["optimisers"][player])
+        for name, t in self.ema.average.items():
+            t.copy_(shared["ema"][name])
+        runtime.set_random_states({k: t.cpu() for k, t in own["random"].items()})
+
+    def _parameter_names(self) -> set[str]:
+        return {name for name, _ in self.system.named_parameters(remove_duplicate=False)}
+
+
+class NotFinite(Exception):
+    """A loss term or gradient norm became NaN or infinite; the message is its name."""
+
+
+def draws(system: System) -> int:
+    return max(update.repeat for update in system.updates)
+
+
+def lr_share(run: Run, step: int) -> float:
+    """1, then down to zero over the last `decay` of the steps (CycleGAN section 4)."""
+    flat = run.steps * (1 - run.decay)
+    return 1.0 if step < flat else (run.steps - step) / max(run.steps - flat, 1)
+
+
+@contextmanager
+def only(parameters: list[Tensor], system: System):
+    """Gradients reach these parameters alone."""
+    mine = {id(p) for p in parameters}
+    for p in system.parameters():
+        p.requires_grad_(id(p) in mine)
+    try:
+        yield
+    finally:
+        for p in system.parameters():
+            p.requires_grad_(True)
+
+
+def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
+    """Trains until `recipe.run.steps`, from the newest checkpoint in `out` if there is one.
+
+    open_log: first step -> translate/log.py's RunLog or NoLog.
+    Returns 0, or the signal (SIGINT, SIGTERM) that stopped it, with a checkpoint of that very step.
+    """
+    run, trainer, first = recipe.run, Trainer(recipe, device), runtime.rank() == 0
+    notes = resume(trainer, out)
+    log = open_log(trainer.step)
+    for note in notes:
+        log.note(note)
+    best = bundle.score(out / "best")
+    per_step = draws(trainer.system)
+    feed = batches(recipe.data, run.batch, trainer.step * per_step, run.steps * per_step, device)
+    shown = {key: source.domain.normalise(source.preview(4).to(device)) for key, source in recipe.data.items()}
+
+    def due(every: int) -> bool:
+        return trainer.step % every == 0 or trainer.step == run.steps
+
+    with runtime.StopSignal() as stop:
+        since, since_step = time.monotonic(), trainer.step
+        while trainer.step < run.steps:
+            trainer.train_step(feed)
+            log.advance(trainer.step)
+            stopping = stop.agreed()
+            saving = stopping or due(run.save_every)
+            if due(run.log_every) or due(run.judge_every) or saving:
+                means = means_or_stop(trainer, out)
+                if due(run.log_every):
+                    rate = (trainer.step - since_step) / (time.monotonic() - since)
+                    since, since_step = time.monotonic(), trainer.step
+                    lr = {f"lr_{player}": o.param_groups[0]["lr"] for player, o in trainer.optimisers.items()}
+                    log.log(trainer.step, means | lr | {"rate": rate})
+                    trainer.forget()
+            if first and due(run.sample_every):
+                with showing(trainer):
+                    rows = trainer.system.sample(**shown)
+                log.pictures(trainer.step, preview(recipe, rows, out / "samples" / f"step_{trainer.step:06d}"))
+            if first and recipe.judge and due(run.judge_every):
+                with showing(trainer):
+                    scores = recipe.judge(trainer.system, recipe.data)
+                    log.scores(trainer.step, scores)
+                    if scores["score"] < best:
+                        best = scores["score"]
+                        bundle.export(out / "best", trainer.system, recipe, trainer.step, scores)
+            if saving:
+                checkpoint.save(out, trainer.step, trainer.shared_state(), trainer.own_state(), run.keep)
+            if stopping and trainer.step < run.steps:
+                log.close("stopped")
+                return stopping
+    if first:
+        with showing(trainer):
+            bundle.export(out / "final", trainer.system, recipe, trainer.step, {})
+    log.close("finished")
+    return 0
+
+
+def resume(trainer: Trainer, out: Path) -> list[str]:
+    """Loads the newest sound checkpoint; returns what the user should know."""
+    found = checkpoint.load_latest(out, trainer.device)
+    if not found:
+        return []
+    _, shared, own = found
+    trainer.load(shared, own)
+    notes = [f"resuming at step {trainer.step}"]
+    if shared["steps"] != trainer.run.steps:
+        notes.append(f"--steps was {shared['steps']}, now {trainer.run.steps}: the learning-rate schedule is stretched")
+    if shared["threads"] != torch.get_num_threads():
+        notes.append(f"threads were {shared['threads']}, now {torch.get_num_threads()}: the result will not be bit-identical")
+    return notes
+
+
+def means_or_stop(trainer: Trainer, out: Path) -> dict[str, float]:
+    try:
+        return trainer.means()
+    except NotFinite as term:
+        last = next(iter(checkpoint.checkpoints(out)), "none")
+        raise UserError(
+            f"{term} is not finite near step {trainer.step}: stopped, and nothing was saved from it; the last good checkpoint is "
+            f"{last}; a smaller --lr or --precision fp32 usually helps"
+        ) from None
+
+
+def preview(recipe: Recipe, rows: dict[str, Sample], stem: Path) -> list[Path]:
+    """One picture for each side that translations start from: input, translation, cycle."""
+    stem.parent.mkdir(exist_ok=True)
+    files = []
+    for key, source in recipe.data.items():
+        mine = {name.replace("_", " → "): s.to("cpu") for name, s in rows.items() if name.split("_")[0] == key}
+        files += source.domain.preview(mine, stem.with_name(f"{stem.name}_{key}")) if mine else []
+    return files
+
+
+@contextmanager
+def showing(trainer: Trainer):
+    """Averaged weights, no gradients, and training's random numbers left alone."""
+    with trainer.ema.swapped(), runtime.preserved_randomness(), torch.no_grad():
+        with runtime.autocast(trainer.device, trainer.run.precision):
+            trainer.system.eval()
+            yield
+            trainer.system.train()

@@ -1,0 +1,90 @@
+"""The ResNet generator of CycleGAN (arXiv:1703.10593, section 7.2; Johnson 2016), cut into an encoder and a decoder.
+
+c7s1-64, d128, d256, R256 x 6 or 9 | u128, u64, c7s1-3. No convolution ahead of a norm has a bias: the norm would cancel it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..sample import Sample
+from .layers import InstanceNorm
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions around which the input is added."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
+        self.norm = InstanceNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x
+        x = F.relu(self.norm(self.conv1(x)), inplace=True)
+        return skip + self.norm(self.conv2(x))
+
+
+class Encoder(nn.Module):
+    """Picture [B,C,H,W] -> code [B, width * 2**down, H / 2**down, W / 2**down]. antialias: blurred sampling (arXiv:1904.11486)."""
+
+    def __init__(self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 9, antialias: bool = False):
+        super().__init__()
+        self.multiple = 2**down
+        layers = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False), InstanceNorm(width), nn.ReLU(True)]
+        for i in range(down):
+            c = width * 2**i
+            layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), InstanceNorm(2 * c), nn.ReLU(True)]
+            layers += [BlurDown(2 * c)] if antialias else []
+        self.layers = nn.Sequential(*layers, *(Block(width * 2**down) for _ in range(blocks)))
+
+    def forward(self, s: Sample) -> Sample:
+        return Sample(self.layers(s.x), label=s.label)
+
+
+class Decoder(nn.Module):
+    """Code -> picture [B,C,H,W] in [-1, 1]."""
+
+    def __init__(self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 0, antialias: bool = False):
+        super().__init__()
+        layers = [Block(width * 2**down) for _ in range(blocks)]
+        for i in reversed(range(down)):
+            c = width * 2**i
+            if antialias:
+                layers += [BlurUp(2 * c), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
+            else:
+                layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
+            layers += [InstanceNorm(c), nn.ReLU(True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        return Sample(torch.tanh(self.layers(s.x).float()), label=s.label)
+
+
+class BlurDown(nn.Module):
+    """A [1,2,1] blur, every second pixel kept (Zhang 2019, arXiv:1904.11486)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        line = torch.tensor([1.0, 2.0, 1.0])
+        self.register_buffer("kernel", (line[:, None] * line / 16).repeat(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(x, self.kernel.to(x.dtype), stride=2, groups=x.shape[1])
+
+
+class BlurUp(nn.Module):
+    """Twice the size through a [1,3,3,1] blur."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        line = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        self.register_buffer("kernel", (line[:, None] * line / 16).repeat(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return F.conv_transpose2d(x, self.kernel.to(x.dtype), stride=2, padding=2, groups=x.shape[1])[..., 1:, 1:][..., :-1, :-1]

@@ -1,0 +1,135 @@
+"""Where a run runs: device, processes, precision, random states, signals."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from .errors import UserError
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def barrier() -> None:
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def start(device: str = "auto") -> torch.device:
+    """The device of this process; joins the others where torchrun started it."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: this torch sees no CUDA device; leave --device out, or install a CUDA build")
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True
+    if "RANK" in os.environ and not dist.is_initialized():
+        # gloo beside nccl: stop flags travel as CPU tensors, so that no step waits for the device
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
+    return torch.device(device)
+
+
+def seed_all(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def random_states() -> dict:
+    """torch's own states, CPU and device. Data order and augmentation are functions of (seed, step) and hold no state."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def set_random_states(states: dict) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def autocast(device: torch.device, precision: str):
+    """precision: bf16, fp32, or auto: bf16 where the device gains by it. Penalties and losses see float32 all the same."""
+    if precision == "auto":
+        precision = "bf16" if has_fast_bf16(device) else "fp32"
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def average_gradients(parameters: list[Tensor]) -> None:
+    """One flat all-reduce. Raises where processes disagree about which parameters were used."""
+    if world_size() == 1:
+        return
+    used = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+    flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+    counts = used.clone()
+    dist.all_reduce(counts)  # before the flat one, whose length would differ
+    if not torch.equal(counts, used * world_size()):
+        raise RuntimeError("processes disagree about which parameters a loss used: its graph depends on the rank's data")
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for p, g in zip([p for p in parameters if p.grad is not None], flat.split([
+        p.numel() for p in parameters if p.grad is not None
+    ])):
+        p.grad.copy_(g.view_as(p.grad))
+
+
+class StopSignal:
+    """SIGINT and SIGTERM ask for a stop at the next step boundary; a second one exits at once."""
+
+    def __init__(self):
+        self.received = 0
+
+    def __enter__(self) -> StopSignal:
+        self.before = {s: signal.signal(s, self._receive) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for s, handler in self.before.items():
+            signal.signal(s, handler)
+
+    def _receive(self, number: int, _frame) -> None:
+        if self.received:
+            sys.stderr.write("\nstopped at once: the last checkpoint holds\n")
+            os._exit(128 + number)
+        self.received = number
+
+    def agreed(self) -> int:
+        """The signal that any process received; the same answer on all of them."""
+        if world_size() == 1:
+            return self.received
+        flag = torch.tensor(self.received)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return int(flag)
+
+
+@contextmanager
+def preserved_randomness():
+    """What runs inside leaves training's random numbers as they were."""
+    states = random_states()
+    try:
+        yield
+    finally:
+        set_random_states(states)

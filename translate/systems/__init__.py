@@ -1,0 +1,1 @@
+"""Translation methods, one family a file."""
