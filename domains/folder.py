@@ -31,9 +31,13 @@ class Folder:
         self.items: list[Item] = files.train
         self.test = files.test
         self.bad: list[str] = []
-        self.few = len(files.train) < FEW
-        order = np.random.default_rng([seed, zlib.crc32(b"validation")]).permutation(len(files.train))
-        held = 0 if self.few else min(len(order) // 10, 100)
+        self._divide(list(range(len(self.items))))
+
+    def _divide(self, ids: list[int]) -> None:
+        """Of these items, which are trained on and which are held out."""
+        self.few = len(ids) < FEW
+        order = np.random.default_rng([self.seed, zlib.crc32(b"validation")]).permutation(ids)
+        held = 0 if self.few else min(len(ids) // 10, 100)
         self.validation_ids, self.train_ids = sorted(order[:held]), sorted(order[held:])
 
     @property
@@ -44,19 +48,18 @@ class Folder:
 
     def scan(self, progress: Callable = lambda ids: ids) -> None:
         """Reads every file once: fills the cache, drops what cannot be read, remembers why in `bad`."""
-        used = 0
-        bad = set()
+        used, good = 0, []
         with ThreadPoolExecutor(2) as pool:
             for i, decoded in zip(range(len(self.items)), progress(pool.map(self._try_decode, range(len(self.items))))):
                 if isinstance(decoded, str):
                     self.bad.append(decoded)
-                    bad.add(i)
-                elif used < CACHE_BYTES:
+                    continue
+                good.append(i)
+                if used < CACHE_BYTES:
                     self.cache[i] = decoded
                     used += sum(t.nbytes for t in decoded if t is not None)
-        self.train_ids = [i for i in self.train_ids if i not in bad]
-        self.validation_ids = [i for i in self.validation_ids if i not in bad]
-        if not self.train_ids:
+        self._divide(good)
+        if not good:
             reason = f": {self.bad[0]}" if self.bad else ""
             raise UserError(f"{self.name} has no readable file to train on{reason}")
 
@@ -91,13 +94,13 @@ class Folder:
         return self.domain.collate([self.domain.crop(held[i % len(held)], None) for i in range(n)])
 
     def validation(self) -> list[Sample]:
-        """Held-out items, whole, a batch of one each."""
-        return [self.domain.collate([self.domain.trim(s)]) for s in self._held_out()]
+        """Views of the held-out items, a batch of one each."""
+        return [self.domain.collate([view]) for s in self._held_out() for view in self.domain.views(s)]
 
     def training(self, most: int = 1000) -> list[Sample]:
-        """Items trained on, whole: what a validation score compares with."""
+        """Views of items trained on: what a validation score compares with."""
         ids = self.train_ids[:: max(1, len(self.train_ids) // most)][:most]
-        return [self.domain.collate([self.domain.trim(self._decoded(i))]) for i in ids]
+        return [self.domain.collate([view]) for i in ids for view in self.domain.views(self._decoded(i))]
 
 
 def report(folder: Folder) -> None:

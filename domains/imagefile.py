@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import os
 import secrets
 import stat
 import struct
@@ -32,8 +33,10 @@ SUFFIXES = tuple(FORMATS)
 MAX_PIXELS = 200_000_000
 WHITE = {"uint8": 255, "uint16": 65535, "float32": 1.0}
 GREY, COLOUR = {"1", "L", "LA", "La"}, {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # Pillow's 8-bit modes
+# Interlaced PNG: (x, y, step in x, step in y) of each pass
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-TIFF_TAGS = {254, 256, 257, 258, 262, 274, 277, 284, 338, 339, 34675}
+TIFF_TAGS = {254, 256, 257, 258, 262, 273, 274, 277, 278, 279, 284, 322, 323, 324, 325, 338, 339, 34675}
 TIFF_KINDS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}  # byte, short, long, undefined, 8-byte long
 
 # The libraries keep quiet: what matters becomes a BadImage. Pillow's own limit would refuse from 179 megapixels on.
@@ -207,9 +210,10 @@ def _open_pillow(f: BinaryIO, path: Path, formats: tuple[str, ...]) -> tuple[Ima
     transparent = im.has_transparency_data
 
     def decode() -> np.ndarray:
-        im.load()  # of a deep PNG too: cv2 writes about damage to stderr
+        im.load()
+        rows = _png_rows(f) if format == "PNG" else None
         if deep:
-            pixels = _decode_deep_png(f, im.info.get("transparency"), channels)
+            pixels = _decode_deep_png(head[16:29], rows, im.info.get("transparency"), channels)
         else:
             mode = ("L" if channels == 1 else "RGB") + ("A" if transparent else "")
             pixels = np.array(im if im.mode == mode else im.convert(mode))
@@ -238,17 +242,32 @@ def _is_vp8l(f: BinaryIO) -> bool:
     return False
 
 
-def _decode_deep_png(f: BinaryIO, key: int | tuple | None, channels: int) -> np.ndarray:
-    """16-bit PNG. key: the colour that stands for transparent, if any."""
+def _png_rows(f: BinaryIO) -> bytes:
+    """The inflated rows of a PNG. Raises ValueError where some are missing: Pillow leaves them black."""
     f.seek(0)
     data = f.read()
-    bare, at = [data[:8]], 8
+    packed, at = [], 8
     while at + 12 <= len(data):  # a chunk: length, kind, data, checksum
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] in (b"IHDR", b"IDAT", b"IEND"):  # the others make libpng warn on stderr
-            bare.append(data[at:end])
+        if data[at + 4 : at + 8] == b"IDAT":
+            packed.append(data[at + 8 : end - 4])
         at = end
-    pixels = _cv2_decode(b"".join(bare))
+    w, h, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    size = 0
+    for x, y, dx, dy in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((x - w) // dx), -((y - h) // dy)
+        size += rows * (1 + (columns * bits + 7) // 8) if columns > 0 else 0
+    rows = zlib.decompressobj().decompress(b"".join(packed), size)
+    if len(rows) < size:
+        raise ValueError("rows are missing")
+    return rows
+
+
+def _decode_deep_png(header: bytes, rows: bytes, key: int | tuple | None, channels: int) -> np.ndarray:
+    """16-bit PNG. key: the colour that stands for transparent, if any."""
+    # as a new file of nothing else: about other chunks, libpng may write to stderr
+    pixels = _cv2_decode(_png(header, zlib.compress(rows, 0)))
     if channels == 1 and pixels.shape[2] == 4:  # cv2 has no grey + alpha
         pixels = pixels[..., [0, 3]]
     if key is not None:
@@ -272,6 +291,7 @@ def _open_tiff(f: BinaryIO, path: Path) -> tuple[ImageOrigin, Callable]:
     bits, kind = set(tags.get(258, (1,))), set(tags.get(339, (1,)))  # kind: 1 unsigned, 2 signed, 3 float, ...
     (samples,), extra = tags.get(277, (1,)), tags.get(338, (2,))  # extra: 0 not alpha, 1 premultiplied, 2 straight
     origin = _origin(path, "TIFF", w, h, orientation)
+    _check_strips(tags, w, h, _length(f))
     if max(bits) <= 8 and kind == {1} and samples <= 4:
         try:
             shallow, decode = _open_pillow(f, path, ("TIFF",))
@@ -305,7 +325,7 @@ def _open_tiff(f: BinaryIO, path: Path) -> tuple[ImageOrigin, Callable]:
 
 def _tiff_tags(f: BinaryIO, path: Path) -> dict[int, tuple[int, ...]]:
     """The wanted tags of the only page, or an error: Pillow skips what it cannot read, and decodes by a default."""
-    end = path.stat().st_size
+    end = _length(f)
     order = "<" if f.read(2) == b"II" else ">"
 
     def take(form: str) -> tuple:
@@ -340,6 +360,22 @@ def _tiff_tags(f: BinaryIO, path: Path) -> dict[int, tuple[int, ...]]:
             raise _bad(path, "a TIFF of several pages", "save each as a file of its own")
     f.seek(0)
     return pages[0]
+
+
+def _length(f: BinaryIO) -> int:
+    return os.fstat(f.fileno()).st_size  # of the open file: its path may name another one by now
+
+
+def _check_strips(tags: dict[int, tuple[int, ...]], w: int, h: int, end: int) -> None:
+    """Raises ValueError where strips or tiles are missing: Pillow leaves them black, cv2 leaves them to chance."""
+    if 324 in tags:
+        (tile_w,), (tile_h,), offsets, sizes = tags[322], tags[323], tags[324], tags.get(325)
+    else:
+        tile_w, (tile_h,), offsets, sizes = w, tags.get(278, (h,)), tags[273], tags.get(279)
+    parts = -(-w // tile_w) * -(-h // tile_h) * (tags.get(277, (1,))[0] if tags.get(284) == (2,) else 1)
+    sizes = sizes or (1,) * len(offsets)  # missing in files of the eighties
+    if min(len(offsets), len(sizes)) < parts or any(not 0 < size <= end - start for start, size in zip(offsets, sizes)):
+        raise ValueError("strips are missing")
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -395,8 +431,8 @@ def _encode(pixels: np.ndarray, origin: ImageOrigin, icc: bytes | None) -> bytes
     if format == "BMP" and im.mode in ("LA", "RGBA"):  # Pillow's own file does not say that it has alpha
         return cv2.imencode(".bmp", np.array(im.convert("RGBA"))[..., [2, 1, 0, 3]])[1].tobytes()
     # JPEG in full chroma resolution: brush strokes are thinner than two pixels
-    webp = {"lossless": True} if origin.lossless else {"quality": 95}
-    how = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": webp}
+    webp = {"lossless": True, "quality": 20} if origin.lossless else {"quality": 95}  # lossless: quality means effort
+    how = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": webp, "PNG": {"compress_level": 4}}  # 6: 3 times slower
     out = io.BytesIO()
     im.save(out, format, icc_profile=icc, **how.get(format, {}))
     return out.getvalue()
@@ -404,18 +440,21 @@ def _encode(pixels: np.ndarray, origin: ImageOrigin, icc: bytes | None) -> bytes
 
 def _encode_deep_png(pixels: np.ndarray, icc: bytes | None) -> bytes:
     """uint16 [H,W,1 to 4]: cv2 writes neither grey + alpha nor profiles, Pillow no 16-bit colour."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     h, w, c = pixels.shape
     rows = pixels.astype(">u2").view(np.uint8).reshape(h, -1)
-    rows[1:] -= rows[:-1].copy()  # filter 2: the difference to the row above, modulo 256
+    rows[1:] -= rows[:-1]  # filter 2: the difference to the row above, modulo 256
     rows = np.insert(rows, 0, 2, axis=1)
     header = struct.pack(">IIBBBBB", w, h, 16, {1: 0, 2: 4, 3: 2, 4: 6}[c], 0, 0, 0)
-    profile = chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc)) if icc else b""
-    body = chunk(b"IHDR", header) + profile + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
+    return _png(header, zlib.compress(rows), icc)
+
+
+def _png(header: bytes, rows: bytes, icc: bytes | None = None) -> bytes:
+    """A PNG of an IHDR and compressed rows."""
+    chunks = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    if icc:
+        chunks.insert(1, (b"iCCP", b"icc\0\0" + zlib.compress(icc)))
+    body = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
 def _encode_tiff(pixels: np.ndarray, icc: bytes | None) -> bytes:

@@ -118,11 +118,17 @@ class Images:
             self._threads.augment = A.Compose([A.RandomCrop(self.size, self.size), *flip])
         return self._threads.augment
 
-    def trim(self, s: Sample) -> Sample:
-        """The centre, its sides multiples of 4: a whole picture that every network takes."""
-        h, w = (n - n % 4 for n in s.x.shape[-2:])
-        top, left = (s.x.shape[-2] - h) // 2, (s.x.shape[-1] - w) // 2
-        return Sample(s.x[..., top : top + h, left : left + w])
+    def views(self, s: Sample) -> list[Sample]:
+        """The whole picture, and of cropped collections its four corners too: a handful of pictures then still gives a score.
+
+        Sides are cut to multiples of 4, which every network takes.
+        """
+        h, w = s.x.shape[-2:]
+        boxes = [(0, 0, h, w)]
+        if self.scale > self.size:
+            ch, cw = max(h * 3 // 4, 4), max(w * 3 // 4, 4)
+            boxes += [(top, left, ch, cw) for top in (0, h - ch) for left in (0, w - cw)]
+        return [Sample(s.x[..., t : t + ch - ch % 4, l : l + cw - cw % 4]) for t, l, ch, cw in boxes]
 
     def collate(self, items: list[Sample]) -> Sample:
         return Sample(torch.stack([s.x for s in items]))
@@ -218,7 +224,7 @@ def survey(items: list[Item]) -> tuple[int, bool, bool]:
 def _pad(x: Tensor, multiple: int) -> Tensor:
     """By reflection at the lower right, so that a network's sampling comes out even; repeated where reflection cannot reach."""
     h, w = x.shape[-2:]
-    down, right = -h % multiple, -w % multiple
+    down, right = max(-h % multiple, 8 - h), max(-w % multiple, 8 - w)  # below 8 the ResNet's own padding cannot reflect
     return F.pad(x, (0, right, 0, down), mode="reflect" if down < h and right < w else "replicate")
 
 

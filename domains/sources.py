@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from translate.errors import UserError
+from translate.errors import UserError, reason
 
 BUILTIN = {
     "photos": ("photos2vangogh", "a"),
@@ -40,12 +40,12 @@ class Files:
 def find(spec: str, side: str) -> Files:
     """The items that a specification names. side: "a" or "b", for sources that hold both."""
     if spec.startswith("@"):
-        return _listed(Path(spec[1:]))
-    if any(c in spec for c in "*?["):
-        return _files(Path(spec).parent.name or "glob", [Path(p) for p in sorted(glob.glob(spec, recursive=True))], spec)
+        return _listed(Path(spec[1:]).expanduser())
     path = Path(spec).expanduser()
     if path.exists():
         return _path(path, side)
+    if any(c in spec for c in "*?["):
+        return _files(path.parent.name or "glob", [Path(p) for p in sorted(glob.glob(str(path), recursive=True))], spec)
     if spec in BUILTIN:
         folder, own_side = BUILTIN[spec]
         files = _path(Path(__file__).parent / "builtin" / folder, own_side)
@@ -78,7 +78,8 @@ def _path(path: Path, side: str) -> Files:
 
 def _walk(folder: Path) -> list[Item]:
     try:
-        return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+        found = sorted(p for p in folder.rglob("*") if p.is_file())
+        return [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     except OSError as error:
         raise UserError(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
 
@@ -107,12 +108,13 @@ def _npz(path: Path, side: str) -> Files:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {split: archive[f"{split}{side.upper()}"] for split in ("train", "test") if f"{split}{side.upper()}" in archive}
     except Exception as error:  # numpy raises a dozen kinds for a damaged archive
-        raise UserError(f"{path} cannot be read as an .npz archive ({str(error).splitlines()[0]}): save it again") from error
+        raise UserError(f"{path} cannot be read as an .npz archive ({reason(error)}): save it again") from error
     if "train" not in arrays:
         raise UserError(f"{path} has no array train{side.upper()}: it must hold trainA and trainB (testA, testB if you like)")
     for split, array in arrays.items():
-        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 3)) or array.dtype.kind not in "uf":
-            raise UserError(f"{path}: {split}{side.upper()} is {array.dtype}{list(array.shape)}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]")
+        shape = list(array.shape)
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)) or 0 in shape or array.dtype.kind not in "uf":
+            raise UserError(f"{path}: {split}{side.upper()} is {array.dtype}{shape}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]")
         if array.dtype.kind == "f" and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise UserError(f"{path}: {split}{side.upper()} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8")
         if array.dtype != np.uint8:

@@ -10,6 +10,7 @@ TOOLS = {
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",
     "runs": "List and compare runs.",
+    "results": "Score runs into docs/results.md.",
     "export": "Write a translator as ONNX.",
     "import_peer": "Import generators of the widely used CycleGAN implementation.",
 }

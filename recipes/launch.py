@@ -143,9 +143,9 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
 
     try:
         stopped = train(recipe, out, device, open_log)
-    except UserError as error:
+    except BaseException as error:
         for opened in log:
-            opened.close(f"failed: {error}")
+            opened.close(f"failed: {error}" if isinstance(error, UserError) else f"failed: {type(error).__name__}: {error}")
         raise
     if runtime.rank() == 0:
         if stopped:

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 
-from .checkpoint import reason, write_file
-from .errors import UserError
+from .checkpoint import write_file
+from .errors import UserError, reason
 from .recipe import Recipe
 from .system import System
 
@@ -66,16 +66,16 @@ def score(folder: Path) -> float:
     """The validation score of an earlier bundle, infinite where there is none."""
     try:
         return json.loads((folder / "config.json").read_text())["scores"]["score"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return math.inf
 
 
 def save_bundle(folder: Path, tensors: dict[str, torch.Tensor], config: dict, card: str) -> None:
     """Weights as safetensors, `config.json` with their sha256, and a model card. Replaced whole, config last."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = dump_tensors({k: t.detach().contiguous().cpu() for k, t in tensors.items()})
     name = f"translator-{hashlib.sha256(weights).hexdigest()[:12]}.safetensors"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / name, weights)
         write_file(folder / "README.md", card.encode())
         config = config | {"weights": name, "sha256": hashlib.sha256(weights).hexdigest()}
@@ -97,5 +97,5 @@ def load_bundle(folder: Path) -> tuple[dict[str, torch.Tensor], dict]:
         return load_tensors(content), config
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no bundle: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise UserError(f"{folder} is no readable bundle: {reason(error)}") from error

@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import sys
 from pathlib import Path
 
 import torch
+
 from . import runtime
-from .errors import UserError
+from .errors import UserError, reason
 
 MANIFEST = "manifest.json"
+# what opening, parsing and unpickling raise for files that are damaged or were not ours
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, pickle.UnpicklingError)
 
 
 def digest(path: Path) -> str:
@@ -54,7 +58,8 @@ def step_of(folder: Path) -> int:
 
 def checkpoints(out: Path) -> list[Path]:
     """Newest first."""
-    return sorted((out / "checkpoints").glob("step_*"), key=step_of, reverse=True)
+    found = (p for p in (out / "checkpoints").glob("step_*") if p.name.removeprefix("step_").isdecimal())
+    return sorted(found, key=step_of, reverse=True)
 
 
 def save(out: Path, step: int, shared: dict, own: dict, keep: int) -> None:
@@ -90,30 +95,39 @@ def save(out: Path, step: int, shared: dict, own: dict, keep: int) -> None:
     runtime.barrier()
 
 
-def reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error).splitlines()[0]
-
-
 def load_latest(out: Path, device: torch.device) -> tuple[int, dict, dict] | None:
-    """(step, shared, own) of the newest sound checkpoint; damaged ones are passed over with a warning."""
+    """(step, shared, own) of the newest sound checkpoint; damaged ones are passed over with a warning.
+
+    None where there is no checkpoint at all.
+    """
     if runtime.rank() == 0:
         for stale in (out / "checkpoints").glob(".tmp-*"):
             shutil.rmtree(stale, ignore_errors=True)
-    for folder in checkpoints(out):
+    found = checkpoints(out)
+    for folder in found:
         try:
-            files = json.loads((folder / MANIFEST).read_text())["files"]
-            damaged = [name for name, sha in files.items() if digest(folder / name) != sha]
-            if damaged:
-                raise ValueError(f"{damaged[0]} does not match its sha256")
-            own = f"rank{runtime.rank()}.pt"
-            ranks = len(files) - 1
+            ranks = check(folder)
             if ranks != runtime.world_size():
                 raise UserError(
                     f"{folder} was written by {ranks} processes, this run has {runtime.world_size()}: "
                     "start as many, or choose another --out"
                 )
-            parts = (torch.load(folder / name, map_location=device, weights_only=True) for name in ("shared.pt", own))
-            return step_of(folder), *parts
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            parts = (folder / "shared.pt", folder / f"rank{runtime.rank()}.pt")
+            return step_of(folder), *(torch.load(part, map_location=device, weights_only=True) for part in parts)
+        except UNREADABLE as error:
             sys.stderr.write(f"warning: {folder} is damaged ({reason(error)}); trying the one before\n")
+    if found:
+        raise UserError(f"{out}: none of its {len(found)} checkpoints can be read; choose another --out, or delete it to start anew")
     return None
+
+
+def check(folder: Path) -> int:
+    """How many processes wrote it; raises one of UNREADABLE where a file is not what the manifest says."""
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    ranks = len(files) - 1
+    if set(files) != {"shared.pt", *(f"rank{i}.pt" for i in range(ranks))}:
+        raise ValueError(f"{MANIFEST} does not list its files")
+    for name, sha in files.items():
+        if digest(folder / name) != sha:
+            raise ValueError(f"{name} does not match its sha256")
+    return ranks

@@ -1,2 +1,11 @@
+"""A user's mistakes, and how errors are put into one sentence."""
+
+
 class UserError(Exception):
     """A mistake that the user can mend. Its message is one sentence with the remedy; the command line prints it, exit code 2."""
+
+
+def reason(error: Exception) -> str:
+    """What an exception of a library says, in one line."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return text.splitlines()[0]

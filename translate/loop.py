@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +37,9 @@ class Trainer:
         named = dict(self.system.named_parameters())
         self.ema = EMA({n: named[n] for player in self.system.ema for n in self.system.names_of(player)}, self.run.ema)
         self.step = 0
-        self.sums: dict[str, Tensor] = {}  # of each logged term since the last log, on the device: no step waits for the host
-        self.counts: dict[str, int] = {}
+        self.seconds = 0.0  # spent training, over all starts
+        # what an update logs -> sums, how many were finite, how many: since the last log, on the device, no step waits for it
+        self.sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
 
     def train_step(self, feed) -> None:
         """All updates of one step. Updates of the same repetition share a batch."""
@@ -62,42 +62,44 @@ class Trainer:
                 part = {key: s[first : first + micro] for key, s in batch.items()}
                 with runtime.autocast(self.device, self.run.precision):
                     losses = getattr(self.system, update.loss or f"loss_{player}")(**part)
-                (sum(losses.values()) * (update.every * micro / rows)).backward()
-                for key, loss in losses.items():
-                    self.record(key, loss.detach())
+                share = len(next(iter(part.values()))) / rows  # the last part may be smaller
+                (sum(losses.values()) * (update.every * share)).backward()
+                self.record(losses)
         runtime.average_gradients(parameters)
         used = [p for p in parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in used])
         if self.run.clip:
             torch.nn.utils.clip_grads_with_norm_(used, self.run.clip, norm)
-        self.record(f"grad_{player}", norm)
+        self.record({f"grad_{player}": norm})
         for group in optimiser.param_groups:
             group["lr"] = self.lr[player] * lr_share(self.run, self.step)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 
-    def record(self, key: str, value: Tensor) -> None:
-        self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
-        self.counts[key] = self.counts.get(key, 0) + 1
+    def record(self, terms: dict[str, Tensor]) -> None:
+        keys, values = tuple(terms), torch.stack([t.detach().float() for t in terms.values()])
+        total, finite, n = self.sums.get(keys, (0, 0, 0))
+        self.sums[keys] = total + values, finite + values.isfinite(), n + 1
 
     def means(self) -> dict[str, float]:
-        """Of each term since the last `forget`; raises where one was not finite."""
+        """Of each term since the last `forget`; raises NotFinite with the term that was the first to go."""
         if not self.sums:
             return {}
-        values = torch.stack([s.float() / self.counts[k] for k, s in self.sums.items()]).tolist()  # the one wait
-        means = dict(zip(self.sums, values))
-        bad = [key for key, v in means.items() if not math.isfinite(v)]
-        if bad:
-            raise NotFinite(bad[0])
-        return means
+        keys = [key for group in self.sums for key in group]
+        stacked = torch.cat([torch.stack([total, finite]) / n for total, finite, n in self.sums.values()], 1)
+        means, finite = stacked.tolist()  # the one wait
+        if min(finite) < 1:
+            raise NotFinite(keys[finite.index(min(finite))])
+        return dict(zip(keys, means))
 
     def forget(self) -> None:
-        self.sums, self.counts = {}, {}
+        self.sums = {}
 
     def shared_state(self) -> dict:
         """Equal on all processes."""
         return {
             "step": self.step,
+            "seconds": self.seconds,
             "steps": self.run.steps,
             "threads": torch.get_num_threads(),
             "parameters": {k: t for k, t in self.system.state_dict().items() if k in self._parameter_names()},
@@ -111,7 +113,7 @@ class Trainer:
         return {"buffers": state, "random": runtime.random_states()}
 
     def load(self, shared: dict, own: dict) -> None:
-        self.step = shared["step"]
+        self.step, self.seconds = shared["step"], shared["seconds"]
         self.system.load_state_dict(shared["parameters"] | own["buffers"])
         for player, o in self.optimisers.items():
             o.load_state_dict(shared["optimisers"][player])
@@ -140,14 +142,15 @@ def lr_share(run: Run, step: int) -> float:
 @contextmanager
 def only(parameters: list[Tensor], system: System):
     """Gradients reach these parameters alone."""
-    mine = {id(p) for p in parameters}
-    for p in system.parameters():
-        p.requires_grad_(id(p) in mine)
+    before = {p: p.requires_grad for p in system.parameters()}
+    mine = set(parameters)
+    for p in before:
+        p.requires_grad_(p in mine)
     try:
         yield
     finally:
-        for p in system.parameters():
-            p.requires_grad_(True)
+        for p, wanted in before.items():
+            p.requires_grad_(wanted)
 
 
 def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
@@ -170,7 +173,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
         return trainer.step % every == 0 or trainer.step == run.steps
 
     with runtime.StopSignal() as stop:
-        since, since_step = time.monotonic(), trainer.step
+        clock, since, since_step = time.monotonic() - trainer.seconds, trainer.seconds, trainer.step
         while trainer.step < run.steps:
             trainer.train_step(feed)
             log.advance(trainer.step)
@@ -179,10 +182,11 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
             if due(run.log_every) or due(run.judge_every) or saving:
                 means = means_or_stop(trainer, out)
                 if due(run.log_every):
-                    rate = (trainer.step - since_step) / (time.monotonic() - since)
-                    since, since_step = time.monotonic(), trainer.step
+                    trainer.seconds = time.monotonic() - clock
+                    rate = (trainer.step - since_step) / (trainer.seconds - since)
+                    since, since_step = trainer.seconds, trainer.step
                     lr = {f"lr_{player}": o.param_groups[0]["lr"] for player, o in trainer.optimisers.items()}
-                    log.log(trainer.step, means | lr | {"rate": rate})
+                    log.log(trainer.step, means | lr | {"rate": rate, "seconds": trainer.seconds})
                     trainer.forget()
             if first and due(run.sample_every):
                 with showing(trainer):
@@ -235,7 +239,7 @@ def means_or_stop(trainer: Trainer, out: Path) -> dict[str, float]:
 
 def preview(recipe: Recipe, rows: dict[str, Sample], stem: Path) -> list[Path]:
     """One picture for each side that translations start from: input, translation, cycle."""
-    stem.parent.mkdir(exist_ok=True)
+    stem.parent.mkdir(parents=True, exist_ok=True)
     files = []
     for key, source in recipe.data.items():
         mine = {name.replace("_", " → "): s.to("cpu") for name, s in rows.items() if name.split("_")[0] == key}

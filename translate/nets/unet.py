@@ -35,7 +35,6 @@ class UNet(nn.Module):
             x = self.norms[i](x) if i and not innermost else x  # no norm on the first; the last may be 1x1, which a norm zeroes
             skips.append(x)
         x = skips.pop()
-        for up in self.ups:
-            skip = skips.pop()
-            x = torch.cat([skip, F.group_norm(up(F.relu(x)), skip.shape[1])], 1)
+        for up, norm in zip(self.ups, self.norms[-2::-1]):
+            x = torch.cat([skips.pop(), norm(up(F.relu(x)))], 1)
         return Sample(torch.tanh(self.last(F.relu(x)).float()), label=s.label)

@@ -1,0 +1,1 @@
+"""Judges: how good a translation is, one file a modality."""

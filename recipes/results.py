@@ -1,0 +1,97 @@
+"""docs/results.md: runs add up over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def results(runs: list[str], to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto") -> None:
+    """Score runs, keep their scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
+
+    Args:
+        runs: folders of finished runs; none: only write the page again.
+        to: the side to translate into.
+        data_root: where named sets are looked up; default $UNPAIRED_DATA.
+        docs: the folder that scores, samples and page are kept in.
+        device: auto, cpu or cuda.
+    """
+    import json
+    import os
+    from datetime import date
+
+    from recipes.evaluate import samples, score
+    from recipes.runs import last_line
+    from recipes.translator import saved_config
+
+    if data_root:
+        os.environ["UNPAIRED_DATA"] = data_root
+    kept = Path(docs) / "results"
+    kept.mkdir(parents=True, exist_ok=True)
+    for run in map(Path, runs):
+        config = saved_config(run)
+        args = config["args"]
+        rows, facts = score(run, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
+        name = "-".join([config["recipe"], *facts["direction"].split(" to "), args["budget"], f"{args['steps']}steps", f"seed{args['seed']}"])
+        facts |= {"minutes": last_line(run).get("seconds", 0) / 60, "args": args, "recipe": config["recipe"], "validation": config["validation"]}
+        (kept / f"{name}.json").write_text(json.dumps({"facts": facts, "rows": rows, "written": date.today().isoformat()}, indent=1))
+        samples(run, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
+    (Path(docs) / "results.md").write_text(page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))]))
+
+
+def page(records: list[dict]) -> str:
+    """One section a data set; one line a method and budget with n seeds, mean ± sd; the baselines below."""
+    from itertools import groupby
+
+    def task(r):
+        return r["facts"]["direction"]
+
+    def setting(r):
+        args = {k: v for k, v in r["facts"]["args"].items() if k not in ("seed", "a", "b")}
+        return r["facts"]["recipe"], sorted(args.items(), key=str), r["facts"]["trained on"]["device"]
+
+    out = [
+        "# Results", "",
+        "Written by `python scripts/results.py RUN ...`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: the checkpoint with the "
+        "best KID on held-out training files (both directions); *final*: the last one. No test file is looked at before scoring. "
+        "KID: EfficientNet-Lite0 features, against the training files of the target side, ± between subsets for one run, ± between seeds for several.", "",
+    ]  # fmt: skip
+    for direction, group in groupby(sorted(records, key=lambda r: (task(r), str(setting(r)))), key=task):
+        group = list(group)
+        columns = list(dict.fromkeys(k for r in group for row in r["rows"].values() for k in row if not k.endswith("_sd")))
+        out += [f"## {direction}", "", "| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+        floors = {}
+        notes = []
+        for _, same in groupby(group, key=setting):
+            same = list(same)
+            facts = same[0]["facts"]
+            lines: dict[str, list[dict]] = {}
+            for r in same:
+                for name, row in r["rows"].items():
+                    learned = {"best": "selected", "final": "final"}.get(name.split(" (")[0])
+                    if learned:
+                        lines.setdefault(learned, []).append(row)
+                    else:
+                        floors[name] = row
+            seeds = ", ".join(str(r["facts"]["seed"]) for r in same)
+            minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
+            label = f"{facts['recipe']}, {facts['args']['steps']} steps, {minutes:.0f} min"
+            out += [f"| **{label}**, {which} | " + " | ".join(cell(rows, c) for c in columns) + " |" for which, rows in lines.items()]
+            notes += [f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
+                      f"commit {facts['trained on']['git']}; {facts['date']}; "
+                      + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "a", "b", "steps")) + "."]
+            notes += [f"![unpicked test files: input, translation, truth where there is one](results/{same[0]['name']}.jpg)"]
+        out += [f"| {name} | " + " | ".join(cell([row], c) for c in columns) + " |" for name, row in floors.items()]
+        out += ["", f"{group[0]['facts']['pictures']} pictures, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.", ""]
+        out += [line for note in notes for line in (note, "")]
+    return "\n".join(out)
+
+
+def cell(rows: list[dict], key: str) -> str:
+    import statistics
+
+    values = [row[key] for row in rows if row.get(key) is not None]
+    if not values:
+        return ""
+    mean = statistics.fmean(values)
+    spread = statistics.stdev(values) if len(values) > 1 else rows[0].get(f"{key}_sd")
+    return f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")

@@ -1,0 +1,152 @@
+"""Every system on every domain it applies to: who learns from which update."""
+
+import importlib
+import math
+import pkgutil
+
+import pytest
+import torch
+from torch import nn
+
+import translate.systems
+from domains.images import Images
+from tests.cases import CASES, NAMES, SOURCES, SYSTEMS, batch_of, recipe_of, trainer_of
+from translate.errors import UserError
+from translate.feed import batches
+from translate.sample import Sample
+from translate.system import System
+from translate.systems.cyclegan import CycleGAN
+
+every_case = pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
+
+
+def test_every_system_is_covered_on_every_domain():
+    modules = [importlib.import_module(f"translate.systems.{m.name}") for m in pkgutil.iter_modules(translate.systems.__path__)]
+    written = {
+        c for m in modules for c in vars(m).values() if isinstance(c, type) and issubclass(c, System) and c.__module__ == m.__name__
+    }
+    assert written == set(SYSTEMS)
+    assert len(CASES) == len(SYSTEMS) * len(SOURCES) == 2
+
+
+@every_case
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_update_gives_gradients_to_its_player_alone(system, kind, batch):
+    trainer = trainer_of(system, kind, batch=batch, pool=2, steps=6)
+    learned: dict[str, set[str]] = {player: set() for player in trainer.system.players()}
+    allowed = {player: set(trainer.system.names_of(player)) | set(trainer.system.shared) for player in learned}
+    steps = []
+
+    for player, optimiser in trainer.optimisers.items():
+
+        def watch(*_, player=player, step=optimiser.step):
+            gradients = {name: p.grad for name, p in trainer.system.named_parameters() if p.grad is not None}
+            assert set(gradients) <= allowed[player]
+            assert all(g.isfinite().all() for g in gradients.values())
+            learned[player] |= {name for name, g in gradients.items() if g.abs().sum() > 0}
+            steps.append(player)
+            step()
+
+        optimiser.step = watch
+
+    data = recipe_of(system, kind, batch=batch).data
+    feed = batches(data, batch, 0, 6, trainer.device)
+    for _ in range(6):
+        trainer.train_step(feed)
+    assert steps == [u.player for _ in range(6) for u in trainer.system.updates]
+    assert learned == {player: set(trainer.system.names_of(player)) for player in learned}, "every parameter of a player learns"
+    assert set.union(*learned.values()) == {name for name, _ in trainer.system.named_parameters()}, "every parameter has a player"
+    assert all(math.isfinite(v) for v in trainer.means().values())
+    assert all(p.isfinite().all() for p in trainer.system.state_dict().values() if isinstance(p, torch.Tensor))
+
+
+@every_case
+def test_players_share_no_parameter_that_is_not_declared(system, kind):
+    built = recipe_of(system, kind).system()
+    owners = [name for player in built.players() for name in built.names_of(player)]
+    assert {name for name in owners if owners.count(name) > 1} == set(built.shared)
+    assert set(built.ema) <= set(built.players())
+
+
+@every_case
+def test_what_a_person_sees(system, kind):
+    recipe = recipe_of(system, kind)
+    built = recipe.system()
+    rows = built.sample(**batch_of(recipe))
+    assert set(recipe.data) <= set(rows)
+    assert all(set(name.split("_")) <= set(recipe.data) and len(s) == recipe.run.batch for name, s in rows.items())
+    for key, source in recipe.data.items():
+        assert isinstance(built.translator(key), nn.Module)
+        assert f"{key}_{'ab'.replace(key, '')}" in rows
+        assert all(s.x.isfinite().all() for s in rows.values() if s.x.is_floating_point())
+
+
+class Add(nn.Module):
+    """A translator that adds a number, and remembers what it was asked."""
+
+    def __init__(self, number: float):
+        super().__init__()
+        self.number, self.asked = nn.Parameter(torch.tensor(number)), []
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        self.asked.append((s, like))
+        return Sample(s.x + self.number)
+
+
+class Mean(nn.Module):
+    """A critic whose score is the mean of what it sees, times a number."""
+
+    def __init__(self, number: float):
+        super().__init__()
+        self.number = nn.Parameter(torch.tensor(number))
+
+    def forward(self, s: Sample) -> list[torch.Tensor]:
+        return [self.number * s.x.flatten(1).mean(1, keepdim=True)]
+
+
+def arithmetic(**kw) -> CycleGAN:
+    domain = Images(size=4, channels=1)
+    return CycleGAN(domain, domain, Add(0.5), Add(-0.25), Mean(2.0), Mean(4.0), pool=0, **kw)
+
+
+A = Sample(torch.full((1, 1, 4, 4), 0.5))
+B = Sample(torch.full((1, 1, 4, 4), -0.5))
+
+
+def test_cyclegan_by_hand():
+    """fake_b = 0.5 + 0.5 = 1, fake_a = -0.5 - 0.25 = -0.75; D_A = 2 x, D_B = 4 x."""
+    system = arithmetic(cycle=10.0, identity=5.0)
+    losses = {key: t.item() for key, t in system.loss_g(A, B).items()}
+    assert losses == pytest.approx({
+        "adv_b": (4 * 1.0 - 1) ** 2,
+        "adv_a": (2 * -0.75 - 1) ** 2,
+        "cycle_a": 10 * abs(1.0 - 0.25 - 0.5),
+        "cycle_b": 10 * abs(-0.75 + 0.5 + 0.5),
+        "identity_a": 5 * 0.25,
+        "identity_b": 5 * 0.5,
+    })  # fmt: skip
+    losses = {key: t.item() for key, t in system.loss_d(A, B).items()}
+    assert losses == pytest.approx({
+        "d_a": 0.5 * ((2 * 0.5 - 1) ** 2 + (2 * -0.75) ** 2),
+        "d_b": 0.5 * ((4 * -0.5 - 1) ** 2 + (4 * 1.0) ** 2),
+    })  # fmt: skip
+
+
+def test_cycles_are_told_what_to_come_back_to():
+    """`like` carries cycle consistency to text: first translations run free, everything that is compared does not."""
+    system = arithmetic()
+    system.loss_g(A, B)
+    assert [like for _, like in system.a2b.asked] == [None, B, B]
+    assert [like for _, like in system.b2a.asked] == [None, A, A]
+    system.sample(A, B)
+    assert all(like is None for _, like in system.a2b.asked[3:] + system.b2a.asked[3:])
+
+
+def test_identity_needs_domains_of_one_kind():
+    grey, colour = Images(size=4, channels=1), Images(size=4)
+    networks = Add(0.0), Add(0.0), Mean(1.0), Mean(1.0)
+    with pytest.raises(UserError, match="give --identity 0"):
+        CycleGAN(grey, colour, *networks)
+    losses = CycleGAN(grey, grey, *networks, identity=0.0, pool=0).loss_g(A, B)
+    assert set(losses) == {"adv_a", "adv_b", "cycle_a", "cycle_b"}
+    CycleGAN(grey, colour, *networks, identity=0.0)
