@@ -35,6 +35,7 @@ class Files:
     name: str  # short, for folders and titles
     train: list[Item]
     test: list[Item] = field(default_factory=list)
+    labels: dict[str, np.ndarray] = field(default_factory=dict)  # "train", "test": [N] classes, where an .npz has them
 
 
 def find(spec: str, side: str) -> Files:
@@ -103,10 +104,13 @@ def _listed(path: Path) -> Files:
 
 
 def _npz(path: Path, side: str) -> Files:
-    """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]."""
+    """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]; classes trainA_y ..., test_y."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {split: archive[f"{split}{side.upper()}"] for split in ("train", "test") if f"{split}{side.upper()}" in archive}
+            splits = {split: f"{split}{side.upper()}" for split in ("train", "test")}
+            arrays = {split: archive[key] for split, key in splits.items() if key in archive}
+            keys = {split: (f"{key}_y", f"{split}_y") for split, key in splits.items()}
+            labels = {split: archive[k] for split, named in keys.items() for k in named if k in archive}
     except Exception as error:  # numpy raises a dozen kinds for a damaged archive
         raise UserError(f"{path} cannot be read as an .npz archive ({reason(error)}): save it again") from error
     if "train" not in arrays:
@@ -120,4 +124,4 @@ def _npz(path: Path, side: str) -> Files:
         if array.dtype != np.uint8:
             arrays[split] = (array * 255).round().astype(np.uint8) if array.dtype.kind == "f" else np.uint8(array // (np.iinfo(array.dtype).max // 255))
     rows = {split: [Picture(f"{split}{i:05d}", x) for i, x in enumerate(array)] for split, array in arrays.items()}
-    return Files(path.stem + side.upper(), rows["train"], rows.get("test", []))
+    return Files(path.stem + side.upper(), rows["train"], rows.get("test", []), labels)

@@ -23,6 +23,7 @@ def cyclegan(
     generator: Literal["auto", "resnet", "residual", "unet"] = "auto",
     width: int | None = None,
     blocks: int | None = None,
+    layers: int | None = None,
     scales: int = 1,
     spectral: bool = False,
     precision: Literal["auto", "bf16", "fp32"] = "auto",
@@ -49,6 +50,7 @@ def cyclegan(
         generator: resnet as in the paper; residual: the same, added to the input, which suits small budgets; unet.
         width: channels of the generators' first layer (and of the critics').
         blocks: residual blocks of the ResNet.
+        layers: of the critics: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; about half the crop's side where left out.
         scales: critics, each on a picture of half the last one's size.
         spectral: spectral normalisation in the critics.
         precision: auto is bf16 where the device gains by it.
@@ -79,7 +81,7 @@ def cyclegan(
     identity = (5.0 if full else 0.0) if identity is None else identity
     generator = {"full": "resnet", "laptop": "residual"}[budget] if generator == "auto" else generator
     steps = steps or (200_000 if full else 2000)
-    layers = 2 if small else 3  # patches of 34 or 70 pixels
+    layers = layers or (1 if A.size <= 32 else 2 if small else 3)
     down = 1 if A.size <= 32 else 2
 
     def direction(source, target):
@@ -107,7 +109,7 @@ def cyclegan(
         data, system, run, judge=ImageJudge(),
         args=dict(
             steps=steps, size=A.size, batch=batch, micro=micro, lr=lr, cycle=cycle,
-            identity=identity, pool=pool, adv=adv, generator=generator, width=width, blocks=blocks, scales=scales,
+            identity=identity, pool=pool, adv=adv, generator=generator, width=width, blocks=blocks, layers=layers, scales=scales,
             spectral=spectral, precision=precision, seed=seed, budget=budget,
         ),
         title=f"CycleGAN: {data['a'].name} ↔ {data['b'].name}", paper="Zhu et al. 2017, arXiv:1703.10593",

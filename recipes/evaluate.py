@@ -53,7 +53,6 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
 
     import torch
 
-    from domains.folder import Folder
     from domains.metrics import images as judges
     from domains.sources import find
     from recipes.data import keep_images
@@ -73,21 +72,27 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
     paired = bool(names[0]) and names[0] == names[1] and all(x.x.shape == y.x.shape for x, y in zip(inputs, targets))
 
     judge = judges.ImageJudge(train[source], train[to])
+    digits = DigitJudge(folder, files[source], files[to], train[to]) if "train" in files[to].labels else None
     truth = pictures(targets) if paired else None
     given, real = pictures(inputs), pictures(targets)
+
+    def judged(fake) -> dict[str, float]:
+        return judge.score(fake, given, truth) | (digits.score(fake) if digits else {})
+
     rows = {}
     for name, translator in translators.items():
         on = [s.to(translator.device) for s in inputs]
-        rows[f"{name} (step {translator.config['step']})"] = judge.score(
-            translate_all(translator.domains[source], translator.system.translator(to), on), given, truth
-        )
-    rows["copy the input"] = judge.score(given, given, truth)
-    rows["white page"] = judge.score([torch.ones_like(x) for x in given], given, truth)
-    if len({x.shape for x in train[to]}) == 1 and train[to][0].shape == given[0].shape:
-        mean = torch.stack(train[to]).mean(0)
-        rows["mean of the training pictures"] = judge.score([mean] * len(given), given, truth)
-    rows["colours matched by histogram"] = judge.score([judges.histogram_match(x, train[to]) for x in given], given, truth)
-    rows["real test pictures"] = judge.score(real, real if not paired else given, truth)
+        fake = translate_all(translator.domains[source], translator.system.translator(to), on)
+        rows[f"{name} (step {translator.config['step']})"] = judged(fake)
+    rows["copy the input"] = judged(given)
+    rows["white page"] = judged(judges.white_page(given))
+    if len({x.shape for x in [*train[to], *given]}) == 1:
+        rows["mean of the training pictures"] = judged([judges.mean_of(train[to])] * len(given))
+    rows["colours matched by histogram"] = judged(judges.histogram_match(given, train[to]))
+    if paired:
+        rows["real targets"] = judged(real)
+    else:
+        rows["real test pictures"] = {k: v for k, v in judge.score(real, real).items() if k != "vgg_to_input"}
     facts = {
         "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "pictures": len(given),
         "tested on": "test files" if files[source].test else "FILES TRAINED ON (the data has no test split)",
@@ -96,6 +101,32 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
         "scored with": f"torch {torch.__version__}, Python {platform.python_version()}",
     }  # fmt: skip
     return rows, facts
+
+
+class DigitJudge:
+    """FID[digits-cnn] and how often a classifier of the target side finds the input's digit in the translation."""
+
+    def __init__(self, folder, source, target, train: list):
+        import numpy as np
+
+        from domains.metrics import images as judges
+
+        arrays = np.stack([item.array for item in target.train])
+        grey = arrays if arrays.ndim == 3 else arrays.mean(-1).round().astype(np.uint8)
+        self.classifier = judges.digit_classifier(grey, target.labels["train"], folder / "digits-cnn.safetensors")
+        self.real = judges.features(self.classifier.features, train)
+        self.labels = source.labels.get("test")
+
+    def score(self, fake: list) -> dict[str, float]:
+        import torch
+
+        from domains.metrics import images as judges
+
+        scores = {"FID[digits-cnn]": judges.fid(judges.features(self.classifier.features, fake), self.real)}
+        if self.labels is not None:
+            found = judges.features(self.classifier, fake).argmax(1)
+            scores["same digit"] = (found == torch.from_numpy(self.labels).long()).float().mean().item()
+        return scores
 
 
 def whole(domain, items: list) -> list:

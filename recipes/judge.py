@@ -30,12 +30,19 @@ class ImageJudge:
 
     def __init__(self):
         self.real: dict[str, torch.Tensor] = {}
+        self.net = None
+
+    def load(self) -> None:
+        """The feature network; raises MissingJudge where it is not there, better before training than at the first validation."""
+        from domains.metrics.images import efficientnet_lite0
+
+        self.net = self.net or efficientnet_lite0()
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
-        from domains.metrics.images import efficientnet_lite0, features, kid
+        from domains.metrics.images import features, kid
 
-        net = self.net = getattr(self, "net", None) or efficientnet_lite0()
-        device = next(system.parameters()).device
+        self.load()
+        net, device = self.net, next(system.parameters()).device
         scores = {}
         for source, target in (("a", "b"), ("b", "a")):
             folder = data[source]

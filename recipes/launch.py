@@ -121,6 +121,8 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
         raise UserError(f"--batch {recipe.run.batch} cannot be shared by {runtime.world_size()} processes: make it a multiple")
     if place["check"]:
         return check(recipe, device)
+    if recipe.judge:
+        recipe = with_judge(recipe)
     if place["init_from"]:
         from recipes.translator import initialise
 
@@ -155,6 +157,20 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
     return 128 + stopped if stopped else 0
 
 
+def with_judge(recipe):
+    """Without the judge's weights training goes on all the same; the final checkpoint is then the one used."""
+    from domains.metrics.images import MissingJudge
+    from translate import runtime
+
+    try:
+        recipe.judge.load()
+        return recipe
+    except MissingJudge as error:
+        if runtime.rank() == 0:
+            sys.stderr.write(f"no validation: {error}\n")
+        return replace(recipe, judge=None)
+
+
 def describe(recipe, options: dict, place: dict, device) -> dict:
     """What is written into config.yaml: enough to repeat the run, and to tell it from another."""
     import platform
@@ -170,6 +186,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
         "args": {"a": options["a"], "b": options["b"]} | recipe.args,
         "init_from": place["init_from"],
         "validation": [folder.protocol for folder in recipe.data.values()],
+        "selected": "the lowest mean of both directions' KID, EfficientNet-Lite0" if recipe.judge else "the final checkpoint",
         "environment": {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
             "git": git or "unknown", "python": platform.python_version(), "torch": str(torch.__version__),

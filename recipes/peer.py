@@ -25,15 +25,15 @@ class Generators(System):
 
     def __init__(self, directions: dict[str, nn.Module]):
         super().__init__()
-        self.to = nn.ModuleDict(directions)
+        self.directions = nn.ModuleDict(directions)
 
     def players(self):
-        return {"g": list(self.to.values())}
+        return {"g": list(self.directions.values())}
 
     def translator(self, to: str) -> nn.Module:
-        if to not in self.to:
-            raise UserError(f"--to {to}: only the generator to {', '.join(self.to)} was imported")
-        return self.to[to]
+        if to not in self.directions:
+            raise UserError(f"--to {to}: only the generator to {', '.join(self.directions)} was imported")
+        return self.directions[to]
 
 
 def peer(a, b, to: tuple[str, ...] = ("b",), width: int = 64, blocks: int = 9, antialias: bool = False) -> Recipe:
@@ -64,7 +64,7 @@ def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None
     system = recipe.system()
     for to, state in states.items():
         theirs = [state[k] for k in state if k.endswith("weight")]
-        ours = [m for m in system.to[to].modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        ours = [m for m in system.directions[to].modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         try:
             for module, weight in zip(ours, theirs, strict=True):
                 module.weight.data.copy_(weight)

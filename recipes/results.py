@@ -42,6 +42,8 @@ def page(records: list[dict]) -> str:
     """One section a data set; one line a method and budget with n seeds, mean ± sd; the baselines below."""
     from itertools import groupby
 
+    from domains.metrics.images import COLUMNS
+
     def task(r):
         return r["facts"]["direction"]
 
@@ -57,8 +59,10 @@ def page(records: list[dict]) -> str:
     ]  # fmt: skip
     for direction, group in groupby(sorted(records, key=lambda r: (task(r), str(setting(r)))), key=task):
         group = list(group)
-        columns = list(dict.fromkeys(k for r in group for row in r["rows"].values() for k in row if not k.endswith("_sd")))
-        out += [f"## {direction}", "", "| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+        present = {k for r in group for row in r["rows"].values() for k in row if k not in ("kid_sd", "kid_subset")}
+        columns = [k for k in COLUMNS if k in present] + sorted(present - set(COLUMNS))
+        heads = [COLUMNS[k][0] if k in COLUMNS else k for k in columns]
+        out += [f"## {direction}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
         floors = {}
         notes = []
         for _, same in groupby(group, key=setting):
@@ -89,9 +93,12 @@ def page(records: list[dict]) -> str:
 def cell(rows: list[dict], key: str) -> str:
     import statistics
 
+    from domains.metrics.images import COLUMNS
+
     values = [row[key] for row in rows if row.get(key) is not None]
     if not values:
         return ""
     mean = statistics.fmean(values)
     spread = statistics.stdev(values) if len(values) > 1 else rows[0].get(f"{key}_sd")
-    return f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    write = COLUMNS[key][1] if key in COLUMNS else "{:.3g}".format
+    return write(mean) + (f" ± {write(spread)}" if spread is not None else "")

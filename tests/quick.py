@@ -35,7 +35,7 @@ def die(rank: str, step: str, mark: str) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    ImageJudge.__call__ = cheap
+    ImageJudge.__call__, ImageJudge.load = cheap, lambda _: None
     if "DIE" in os.environ:
         die(*os.environ["DIE"].split(":"))
     sys.argv = sys.argv[1:]

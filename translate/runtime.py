@@ -41,7 +41,11 @@ def start(device: str = "auto") -> torch.device:
         torch.backends.cudnn.benchmark = True
     if "RANK" in os.environ and not dist.is_initialized():
         # gloo beside nccl: stop flags travel as CPU tensors, so that no step waits for the device
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
+        store, own_rank, size = next(dist.rendezvous("env://"))
+        # torchrun's store outlives its restarts, and in it the addresses of processes that are gone (seen in torch 2.11)
+        attempt = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        dist.init_process_group(backend, store=attempt, rank=own_rank, world_size=size)
     return torch.device(device)
 
 
