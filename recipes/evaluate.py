@@ -43,7 +43,7 @@ def evaluate(
     rows, facts = score(folder, specs, to, ("best", "final") if which == "both" else (which,), device)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
     print(table(rows))
-    write_file(folder / f"scores-{to}.json", json.dumps({"facts": facts, "rows": rows}, indent=1).encode())
+    write_file(folder / f"scores-{to}.json", json.dumps({"facts": facts, "rows": without_infinities(rows)}, indent=1).encode())
 
 
 def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device: str) -> tuple[dict, dict]:
@@ -127,6 +127,13 @@ class DigitJudge:
             found = judges.features(self.classifier, fake).argmax(1)
             scores["same digit"] = (found == torch.from_numpy(self.labels).long()).float().mean().item()
         return scores
+
+
+def without_infinities(rows: dict) -> dict:
+    """The PSNR of a picture to itself is infinite, which JSON has no word for."""
+    import math
+
+    return {name: {k: v if math.isfinite(v) else None for k, v in row.items()} for name, row in rows.items()}
 
 
 def whole(domain, items: list) -> list:

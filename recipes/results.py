@@ -19,7 +19,7 @@ def results(runs: list[str], to: str = "b", data_root: str | None = None, docs: 
     import os
     from datetime import date
 
-    from recipes.evaluate import samples, score
+    from recipes.evaluate import samples, score, without_infinities
     from recipes.runs import last_line
     from recipes.translator import saved_config
 
@@ -33,7 +33,7 @@ def results(runs: list[str], to: str = "b", data_root: str | None = None, docs: 
         rows, facts = score(run, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
         name = "-".join([config["recipe"], *facts["direction"].split(" to "), args["budget"], f"{args['steps']}steps", f"seed{args['seed']}"])
         facts |= {"minutes": last_line(run).get("seconds", 0) / 60, "args": args, "recipe": config["recipe"], "validation": config["validation"]}
-        (kept / f"{name}.json").write_text(json.dumps({"facts": facts, "rows": rows, "written": date.today().isoformat()}, indent=1))
+        (kept / f"{name}.json").write_text(json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1))
         samples(run, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
     (Path(docs) / "results.md").write_text(page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))]))
 
