@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from torch import nn
 from domains.images import Images
 from recipes.data import open_data
 from translate import bundle
-from translate.errors import UserError
+from translate.checkpoint import UNREADABLE
+from translate.errors import UserError, reason
 from translate.modules.cycle import Pair
 from translate.recipe import Recipe, Run
 from translate.system import System
@@ -67,7 +67,7 @@ def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None
         ours = [m for m in system.directions[to].modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         try:
             for module, weight in zip(ours, theirs, strict=True):
-                module.weight.data.copy_(weight)
+                module.load_state_dict({"weight": weight}, strict=False)  # which compares shapes, where copy_ would broadcast
             ours[-1].bias.data.copy_(state[f"{list(state)[-1].rsplit('.', 1)[0]}.bias"])
         except (ValueError, RuntimeError, KeyError) as error:
             raise UserError(f"{files[to]}: its layers are not those of a ResNet generator with 2 samplings and instance norm") from error
@@ -77,10 +77,11 @@ def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None
 def _load(path: Path) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as weights ({str(error).splitlines()[0]}): give a latest_net_G_A.pth") from error
-    state = {re.sub(r"^module\.", "", k): t for k, t in state.items()} if isinstance(state, dict) else {}
-    if "model.1.weight" not in state or not any("conv_block" in k for k in state):
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as weights ({reason(error)}): give a latest_net_G_A.pth") from error
+    named = state.items() if isinstance(state, dict) else ()
+    state = {re.sub(r"^module\.", "", str(k)): t for k, t in named if isinstance(t, torch.Tensor)}
+    if "model.1.weight" not in state or state["model.1.weight"].ndim != 4 or not any("conv_block" in k for k in state):
         raise UserError(f"{path} is not a ResNet generator's file: give a latest_net_G_A.pth of netG resnet_6blocks or resnet_9blocks")
     if any("running_mean" in k for k in state):
         raise UserError(f"{path} was trained with batch norm: only instance norm, that implementation's default, can be imported")

@@ -42,7 +42,7 @@ class Translator:
             self.system: System = recipe.system()
             loaded = self.system.load_state_dict(tensors, strict=False)
             missing = set(bundle.parts(self.system)) & set(loaded.missing_keys) or loaded.unexpected_keys
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise UserError(f"the bundle does not fit this version of unpaired ({checkpoint.reason(error)}): train or export it again") from error
         if missing:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
@@ -78,7 +78,7 @@ class Translator:
     def __call__(self, picture: Image.Image | np.ndarray, to: str = "b") -> Image.Image | np.ndarray:
         """A PIL image, or an array [H,W,3] or [H,W] of uint8; the same kind comes back."""
         array = np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture)
-        if array.dtype != np.uint8 or array.ndim not in (2, 3):
+        if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,)):
             raise UserError(f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}")
         domain = self.domains[self.source(to)]
         s = domain.normalise(domain.collate([domain.from_array(array)]))

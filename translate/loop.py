@@ -189,7 +189,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
                     log.log(trainer.step, means | lr | {"rate": rate, "seconds": trainer.seconds})
                     trainer.forget()
             if first and due(run.sample_every):
-                with showing(trainer):
+                with showing(trainer), runtime.autocast(device, run.precision):
                     rows = trainer.system.sample(**shown)
                 log.pictures(trainer.step, preview(recipe, rows, out / "samples" / f"step_{trainer.step:06d}"))
             if first and recipe.judge and due(run.judge_every):
@@ -251,7 +251,6 @@ def preview(recipe: Recipe, rows: dict[str, Sample], stem: Path) -> list[Path]:
 def showing(trainer: Trainer):
     """Averaged weights, no gradients, and training's random numbers left alone."""
     with trainer.ema.swapped(), runtime.preserved_randomness(), torch.no_grad():
-        with runtime.autocast(trainer.device, trainer.run.precision):
-            trainer.system.eval()
-            yield
-            trainer.system.train()
+        trainer.system.eval()
+        yield
+        trainer.system.train()

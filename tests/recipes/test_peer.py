@@ -81,7 +81,9 @@ def wrong(tmp_path: Path) -> dict[str, tuple[Path, str]]:
     save("list", [torch.zeros(3)], "is not a ResNet generator's file")
     save("fewer", {k: t for k, t in state.items() if "model.10" not in k or k.endswith("bias")}, "its layers are not those")
     save("shapes", {k: t[..., :1] if k == "model.4.weight" else t for k, t in state.items()}, "its layers are not those")
-    save("vector", state | {"model.1.weight": torch.zeros(3)}, "its layers are not those")
+    save("turned", {k: t.transpose(0, 1) if k == "model.4.weight" else t for k, t in state.items()}, "its layers are not those")
+    save("vector", state | {"model.1.weight": torch.zeros(3)}, "is not a ResNet generator's file")
+    save("numbers", dict.fromkeys(state, 1.0), "is not a ResNet generator's file")
     save("empty", lambda p: p.write_bytes(b""), "cannot be read as weights")
     save("text", lambda p: p.write_text("words"), "cannot be read as weights")
     save("cut", lambda p: p.write_bytes(weights(KINDS[0]).read_bytes()[:5000]), "cannot be read as weights")
@@ -98,6 +100,6 @@ def test_other_files_are_refused_in_one_sentence_and_none_is_executed(tmp_path, 
         assert command(import_peer, tmp_path / "out", "--g_a", path) == 2, name
         said = capsys.readouterr().err.strip()
         assert message in said and str(path) in said and "\n" not in said, name
-    assert len(cases) == 12 and not (tmp_path / "executed").exists() and not (tmp_path / "out").exists()
+    assert len(cases) == 14 and not (tmp_path / "executed").exists() and not (tmp_path / "out").exists()
     assert command(import_peer, tmp_path / "out") == 2
     assert "name at least one generator: --g_a latest_net_G_A.pth" in capsys.readouterr().err
