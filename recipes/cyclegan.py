@@ -16,7 +16,7 @@ def cyclegan(
     batch: int | None = None,
     micro: int = 0,
     lr: float = 2e-4,
-    cycle: float = 10.0,
+    cycle: float | None = None,
     identity: float | None = None,
     pool: int = 50,
     adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
@@ -43,14 +43,15 @@ def cyclegan(
         batch: pictures of each side a step, over all processes.
         micro: pictures in memory at a time; 0: the whole batch.
         lr: learning rate of Adam; falls to zero over the second half.
-        cycle: weight of cycle consistency (lambda).
-        identity: weight of the identity loss, which keeps colours; 5 with a full budget, else 0: it costs a third of a step.
+        cycle: weight of cycle consistency (lambda): 10 as in the paper; 5 where photographs meet a small budget.
+        identity: weight of the identity loss, without which letters may turn into other letters; 5, or 0 where photographs meet
+            a small budget: it costs a third of a step.
         pool: earlier fakes that the critics are shown again.
         adv: adversarial objective.
         generator: resnet as in the paper; residual: the same, added to the input, which suits small budgets; unet.
         width: channels of the generators' first layer (and of the critics').
         blocks: residual blocks of the ResNet.
-        layers: of the critics: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; about half the crop's side where left out.
+        layers: of the critics: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
         scales: critics, each on a picture of half the last one's size.
         spectral: spectral normalisation in the critics.
         precision: auto is bf16 where the device gains by it.
@@ -78,10 +79,11 @@ def cyclegan(
     batch = batch or (4 if small else 1)
     width = width or (64 if full else 32)
     blocks = blocks or (9 if full else 4)
-    identity = (5.0 if full else 0.0) if identity is None else identity
+    cycle = (10.0 if full or small else 5.0) if cycle is None else cycle
+    identity = (5.0 if full or small else 0.0) if identity is None else identity
     generator = {"full": "resnet", "laptop": "residual"}[budget] if generator == "auto" else generator
     steps = steps or (200_000 if full else 2000)
-    layers = layers or (1 if A.size <= 32 else 2 if small else 3)
+    layers = layers or (1 if A.size <= 32 else 3 if full and not small else 2)
     down = 1 if A.size <= 32 else 2
 
     def direction(source, target):
