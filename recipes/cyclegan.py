@@ -63,6 +63,7 @@ def cyclegan(
     from recipes.data import open_data
     from recipes.judge import ImageJudge
     from translate import adv as objectives
+    from translate.errors import UserError, at_least
     from translate.modules.cycle import Pair
     from translate.nets.layers import init_gan
     from translate.nets.resnet import Residual
@@ -76,14 +77,22 @@ def cyclegan(
     data = open_data(a, b, size, 256 if full else 128, seed)
     A, B = data["a"].domain, data["b"].domain
     small = A.size <= 64
-    batch = batch or (4 if small else 1)
-    width = width or (64 if full else 32)
-    blocks = blocks or (9 if full else 4)
-    cycle = (10.0 if full or small else 5.0) if cycle is None else cycle
-    identity = (5.0 if full or small else 0.0) if identity is None else identity
+
+    def chosen(value, default):
+        return default if value is None else value
+
+    steps = chosen(steps, 200_000 if full else 2000)
+    batch = chosen(batch, 4 if small else 1)
+    width = chosen(width, 64 if full else 32)
+    blocks = chosen(blocks, 9 if full else 4)
+    cycle = chosen(cycle, 10.0 if full or small else 5.0)
+    identity = chosen(identity, 5.0 if full or small else 0.0)
+    layers = chosen(layers, 1 if A.size <= 32 else 2 if small else 3)
     generator = {"full": "resnet", "laptop": "residual"}[budget] if generator == "auto" else generator
-    steps = steps or (200_000 if full else 2000)
-    layers = layers or (1 if A.size <= 32 else 3 if full and not small else 2)
+    at_least(1, steps=steps, batch=batch, width=width, layers=layers, scales=scales)
+    at_least(0, blocks=blocks, micro=micro, cycle=cycle, identity=identity, pool=pool, lr=lr, seed=seed)
+    if A.size // 2 ** (layers + scales - 1) < 3:
+        raise UserError(f"--layers {layers} --scales {scales}: the critic's patches are larger than {A.size} pixels; give fewer")
     down = 1 if A.size <= 32 else 2
 
     def direction(source, target):
@@ -92,7 +101,7 @@ def cyclegan(
             return init_gan(UNet(target.channels, width, depth))
         encoder = source.encoder(width=width, down=down, blocks=blocks)
         if generator == "residual":
-            return Residual(target.channels, encoder, target.decoder(width=width, down=down, kernel=4))
+            return Residual(target.channels, encoder, target.decoder(width=width, down=down, resize=True))
         return Pair(encoder, target.decoder(width=width, down=down))
 
     def system() -> CycleGAN:

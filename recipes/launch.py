@@ -174,13 +174,13 @@ def with_judge(recipe):
 def describe(recipe, options: dict, place: dict, device) -> dict:
     """What is written into config.yaml: enough to repeat the run, and to tell it from another."""
     import platform
+    import shutil
     import subprocess
 
     import torch
 
-    git = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
+    ask = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    git = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     return {
         "recipe": recipe.name,
         "args": {"a": options["a"], "b": options["b"]} | recipe.args,

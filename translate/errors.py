@@ -9,3 +9,10 @@ def reason(error: Exception) -> str:
     """What an exception of a library says, in one line."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return text.splitlines()[0]
+
+
+def at_least(least: float, **values: float) -> None:
+    """Refuses numbers of the command line that are too small, or no numbers."""
+    for name, value in values.items():
+        if not value >= least:  # NaN too
+            raise UserError(f"--{name} {value}: it must be at least {least}")

@@ -33,6 +33,8 @@ def start(device: str = "auto") -> torch.device:
     """The device of this process; joins the others where torchrun started it."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise UserError(f"--device {device}: choose auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: this torch sees no CUDA device; leave --device out, or install a CUDA build")
     if device == "cuda":

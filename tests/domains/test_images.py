@@ -145,7 +145,7 @@ def test_every_size_goes_through_and_comes_back(multiple, h, w):
 
 NETWORKS = {
     "resnet": lambda: Pair(Encoder(3, 4, 2, 1), Decoder(3, 4, 2)),
-    "residual": lambda: Residual(3, Encoder(3, 4, 2, 1), Decoder(3, 4, 2, kernel=4)),
+    "residual": lambda: Residual(3, Encoder(3, 4, 2, 1), Decoder(3, 4, 2, resize=True)),
     "antialias": lambda: Pair(Encoder(3, 4, 2, 1, antialias=True), Decoder(3, 4, 2, antialias=True)),
     "unet": lambda: UNet(3, 4, 5),
 }

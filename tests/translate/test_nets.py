@@ -19,8 +19,8 @@ GENERATORS = {
     "resnet": resnet,
     "resnet, down 1": lambda: resnet(1),
     "resnet, antialias": lambda: resnet(antialias=True),
-    "resnet, kernel 4": lambda: Pair(Encoder(3, 4, 2, 1), Decoder(3, 4, 2, kernel=4)),
-    "residual": lambda: Residual(3, Encoder(3, 4, 2, 1), Decoder(3, 4, 2, kernel=4)),
+    "resnet, resize": lambda: Pair(Encoder(3, 4, 2, 1), Decoder(3, 4, 2, resize=True)),
+    "residual": lambda: Residual(3, Encoder(3, 4, 2, 1), Decoder(3, 4, 2, resize=True)),
     "unet 2": lambda: UNet(3, 4, 2),
     "unet 5": lambda: UNet(3, 4, 5),
 }

@@ -48,11 +48,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Code -> picture [B,C,H,W] in [-1, 1].
 
-    kernel: side of the transposed convolutions. 3 as in the paper; 4 overlaps evenly, which leaves no checkerboard (Odena 2016).
+    resize: pixels are repeated and convolved in place of transposed convolutions, which leave a checkerboard (Odena 2016).
     """
 
     def __init__(
-        self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 0, antialias: bool = False, kernel: int = 3
+        self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 0, antialias: bool = False, resize: bool = False
     ):
         super().__init__()
         layers = [Block(width * 2**down) for _ in range(blocks)]
@@ -60,8 +60,10 @@ class Decoder(nn.Module):
             c = width * 2**i
             if antialias:
                 layers += [BlurUp(2 * c), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
+            elif resize:
+                layers += [nn.Upsample(scale_factor=2), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
             else:
-                layers += [nn.ConvTranspose2d(2 * c, c, kernel, 2, 1, output_padding=kernel % 2, bias=False)]
+                layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
             layers += [InstanceNorm(c), nn.ReLU(True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
 
