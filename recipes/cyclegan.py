@@ -16,6 +16,7 @@ def cyclegan(
     batch: int | None = None,
     micro: int = 0,
     lr: float = 2e-4,
+    lr_d: float | None = None,
     cycle: float | None = None,
     identity: float | None = None,
     pool: int = 50,
@@ -43,6 +44,7 @@ def cyclegan(
         batch: pictures of each side a step, over all processes.
         micro: pictures in memory at a time; 0: the whole batch.
         lr: learning rate of Adam; falls to zero over the second half.
+        lr_d: that of the critics, where it should differ (two time scales, arXiv:1706.08500).
         cycle: weight of cycle consistency (lambda): 10 as in the paper; 5 where photographs meet a small budget.
         identity: weight of the identity loss, without which letters may turn into other letters; 5, or 0 where photographs meet
             a small budget: it costs a third of a step.
@@ -87,10 +89,11 @@ def cyclegan(
     blocks = chosen(blocks, 9 if full else 4)
     cycle = chosen(cycle, 10.0 if full or small else 5.0)
     identity = chosen(identity, 5.0 if full or small else 0.0)
+    lr_d = chosen(lr_d, lr)
     layers = chosen(layers, 1 if A.size <= 32 else 2 if small else 3)
     generator = {"full": "resnet", "laptop": "residual"}[budget] if generator == "auto" else generator
     at_least(1, steps=steps, batch=batch, width=width, layers=layers, scales=scales)
-    at_least(0, blocks=blocks, micro=micro, cycle=cycle, identity=identity, pool=pool, lr=lr, seed=seed)
+    at_least(0, blocks=blocks, micro=micro, cycle=cycle, identity=identity, pool=pool, lr=lr, lr_d=lr_d, seed=seed)
     if A.size // 2 ** (layers + scales - 1) < 3:
         raise UserError(f"--layers {layers} --scales {scales}: the critic's patches are larger than {A.size} pixels; give fewer")
     down = 1 if A.size <= 32 else 2
@@ -113,13 +116,13 @@ def cyclegan(
 
     every = max(10, steps // 20)
     run = Run(
-        steps, batch, micro, lr, precision=precision, seed=seed,
+        steps, batch, micro, {"g": lr, "d": lr_d}, precision=precision, seed=seed,
         log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=every, save_every=every,
     )
     return Recipe(
         data, system, run, judge=ImageJudge(),
         args=dict(
-            steps=steps, size=A.size, batch=batch, micro=micro, lr=lr, cycle=cycle,
+            steps=steps, size=A.size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, cycle=cycle,
             identity=identity, pool=pool, adv=adv, generator=generator, width=width, blocks=blocks, layers=layers, scales=scales,
             spectral=spectral, precision=precision, seed=seed, budget=budget,
         ),

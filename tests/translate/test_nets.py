@@ -11,8 +11,8 @@ from translate.nets.unet import UNet
 from translate.sample import Sample
 
 
-def resnet(down: int = 2, **kw) -> Pair:
-    return Pair(Encoder(3, 4, down, 1, **kw), Decoder(3, 4, down, 1, **kw))
+def resnet(down: int = 2, antialias: bool = False, resize: bool = False) -> Pair:
+    return Pair(Encoder(3, 4, down, 1, antialias), Decoder(3, 4, down, 1, antialias, resize))
 
 
 GENERATORS = {
