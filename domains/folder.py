@@ -44,7 +44,9 @@ class Folder:
     def protocol(self) -> str:
         if self.few:
             return f"{self.name}: {len(self.train_ids)} files, the last quarter of each picture's longer side held out for validation"
-        return f"{self.name}: {len(self.train_ids)} files trained on, {len(self.validation_ids)} held out for validation"
+        return (
+            f"{self.name}: {len(self.train_ids)} files trained on, {len(self.validation_ids)} held out for validation"
+        )
 
     def scan(self, progress: Callable = lambda ids: ids) -> None:
         """Reads every file once: fills the cache, drops what cannot be read, remembers why in `bad`."""
@@ -90,7 +92,7 @@ class Folder:
 
     def preview(self, n: int) -> Sample:
         """The same n held-out items each time, in the training shape."""
-        held = (self._held_out() or [self._decoded(i) for i in self.train_ids])
+        held = self._held_out() or [self._decoded(i) for i in self.train_ids]
         return self.domain.collate([self.domain.crop(held[i % len(held)], None) for i in range(n)])
 
     def validation(self) -> list[Sample]:

@@ -90,7 +90,9 @@ class Images:
         """(three quarters to train on, the last quarter of the longer side to validate on)"""
         axis = 2 if s.x.shape[2] >= s.x.shape[1] else 1
         length = s.x.shape[axis]
-        return Sample(s.x.narrow(axis, 0, length * 3 // 4)), Sample(s.x.narrow(axis, length * 3 // 4, length - length * 3 // 4))
+        return Sample(s.x.narrow(axis, 0, length * 3 // 4)), Sample(
+            s.x.narrow(axis, length * 3 // 4, length - length * 3 // 4)
+        )
 
     def crop(self, s: Sample, rng) -> Sample:
         """[C,H,W] uint8 -> [C,size,size] uint8: a random crop, mirrored half of the time; rng None: the centre."""
@@ -98,7 +100,11 @@ class Images:
         h, w = array.shape[:2]
         if min(h, w) < self.size:
             ratio = self.size / min(h, w)
-            array = cv2.resize(array, (max(round(w * ratio), self.size), max(round(h * ratio), self.size)), interpolation=cv2.INTER_CUBIC)
+            array = cv2.resize(
+                array,
+                (max(round(w * ratio), self.size), max(round(h * ratio), self.size)),
+                interpolation=cv2.INTER_CUBIC,
+            )
             array = array if array.ndim == 3 else array[..., None]
         if rng is None:
             top, left = (array.shape[0] - self.size) // 2, (array.shape[1] - self.size) // 2
@@ -163,14 +169,26 @@ class Images:
 
     def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
         """A grid: one column a stage (input, translation, cycle), one line an item."""
-        columns = [rearrange(s.x.float().clamp(-1, 1) * 127.5 + 127.5, "b c h w -> b h w c").round().byte().numpy() for s in rows.values()]
+        columns = [
+            rearrange(s.x.float().clamp(-1, 1) * 127.5 + 127.5, "b c h w -> b h w c").round().byte().numpy()
+            for s in rows.values()
+        ]
         side = max(self.size, 96)
         gap, head = 4, 22
         n = len(columns[0])
         sheet = np.full((head + n * (side + gap), len(columns) * (side + gap) - gap, 3), 255, np.uint8)
         for j, (name, column) in enumerate(zip(rows, columns)):
             left = j * (side + gap)
-            cv2.putText(sheet, name.replace("→", ">"), (left + 2, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (60, 60, 60), 1, cv2.LINE_AA)
+            cv2.putText(
+                sheet,
+                name.replace("→", ">"),
+                (left + 2, 15),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.45,
+                (60, 60, 60),
+                1,
+                cv2.LINE_AA,
+            )
             for i, picture in enumerate(column):
                 picture = np.repeat(picture, 3, -1) if picture.shape[-1] == 1 else picture
                 picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
@@ -224,7 +242,10 @@ def survey(items: list[Item]) -> tuple[int, bool, bool]:
 def _pad(x: Tensor, multiple: int) -> Tensor:
     """By reflection at the lower right, so that a network's sampling comes out even; repeated where reflection cannot reach."""
     h, w = x.shape[-2:]
-    down, right = max(-h % multiple, 8 - h), max(-w % multiple, 8 - w)  # below 8 the ResNet's own padding cannot reflect
+    down, right = (
+        max(-h % multiple, 8 - h),
+        max(-w % multiple, 8 - w),
+    )  # below 8 the ResNet's own padding cannot reflect
     return F.pad(x, (0, right, 0, down), mode="reflect" if down < h and right < w else "replicate")
 
 

@@ -57,7 +57,10 @@ def find(spec: str, side: str) -> Files:
         for pattern in (spec, f"*/{spec}", f"{spec}.npz", f"*/{spec}.npz", f"*/*/{spec}.npz"):
             for hit in sorted(root.glob(pattern)):
                 return _path(hit, side)
-    known = [*BUILTIN, *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix == ".npz")]
+    known = [
+        *BUILTIN,
+        *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix == ".npz"),
+    ]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
     raise UserError(f"--{side} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
@@ -114,14 +117,29 @@ def _npz(path: Path, side: str) -> Files:
     except Exception as error:  # numpy raises a dozen kinds for a damaged archive
         raise UserError(f"{path} cannot be read as an .npz archive ({reason(error)}): save it again") from error
     if "train" not in arrays:
-        raise UserError(f"{path} has no array train{side.upper()}: it must hold trainA and trainB (testA, testB if you like)")
+        raise UserError(
+            f"{path} has no array train{side.upper()}: it must hold trainA and trainB (testA, testB if you like)"
+        )
     for split, array in arrays.items():
         shape = list(array.shape)
-        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)) or 0 in shape or array.dtype.kind not in "uf":
-            raise UserError(f"{path}: {split}{side.upper()} is {array.dtype}{shape}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]")
+        if (
+            len(shape) not in (3, 4)
+            or (len(shape) == 4 and shape[-1] not in (1, 3))
+            or 0 in shape
+            or array.dtype.kind not in "uf"
+        ):
+            raise UserError(
+                f"{path}: {split}{side.upper()} is {array.dtype}{shape}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]"
+            )
         if array.dtype.kind == "f" and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise UserError(f"{path}: {split}{side.upper()} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8")
+            raise UserError(
+                f"{path}: {split}{side.upper()} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8"
+            )
         if array.dtype != np.uint8:
-            arrays[split] = (array * 255).round().astype(np.uint8) if array.dtype.kind == "f" else np.uint8(array // (np.iinfo(array.dtype).max // 255))
+            arrays[split] = (
+                (array * 255).round().astype(np.uint8)
+                if array.dtype.kind == "f"
+                else np.uint8(array // (np.iinfo(array.dtype).max // 255))
+            )
     rows = {split: [Picture(f"{split}{i:05d}", x) for i, x in enumerate(array)] for split, array in arrays.items()}
     return Files(path.stem + side.upper(), rows["train"], rows.get("test", []), labels)

@@ -38,19 +38,23 @@ def convert(
     from translate.errors import UserError
 
     if tile and tile < 64:
-        raise UserError(f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more")
+        raise UserError(
+            f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more"
+        )
     translator = Translator.from_pretrained(run, which, device=device, precision=precision)
     pairs = plan(input, output, translator.domains[translator.source(to)].suffixes)
     taken = [out for _, out in pairs if out.exists()]
     if taken and not force:
-        raise UserError(f"{len(taken)} of {len(pairs)} outputs exist already, the first is {taken[0]}: --force overwrites them")
+        raise UserError(
+            f"{len(taken)} of {len(pairs)} outputs exist already, the first is {taken[0]}: --force overwrites them"
+        )
     for folder in {out.parent for _, out in pairs}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{folder} cannot be made ({error.strerror}): choose another output") from error
     failed = 0
-    for path, problem in bar(translator.files(pairs, to, tile), len(pairs)):
+    for _, problem in bar(translator.files(pairs, to, tile), len(pairs)):
         if problem:
             failed += 1
             sys.stderr.write(f"skipped: {problem}\n")

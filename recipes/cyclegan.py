@@ -95,7 +95,9 @@ def cyclegan(
     at_least(1, steps=steps, batch=batch, width=width, layers=layers, scales=scales)
     at_least(0, blocks=blocks, micro=micro, cycle=cycle, identity=identity, pool=pool, lr=lr, lr_d=lr_d, seed=seed)
     if A.size // 2 ** (layers + scales - 1) < 3:
-        raise UserError(f"--layers {layers} --scales {scales}: the critic's patches are larger than {A.size} pixels; give fewer")
+        raise UserError(
+            f"--layers {layers} --scales {scales}: the critic's patches are larger than {A.size} pixels; give fewer"
+        )
     down = 1 if A.size <= 32 else 2
 
     def direction(source, target):
@@ -110,21 +112,58 @@ def cyclegan(
     def system() -> CycleGAN:
         critic = dict(width=width, layers=layers, scales=scales, spectral=spectral)
         return CycleGAN(
-            A, B, direction(A, B), direction(B, A), A.critic(**critic), B.critic(**critic),
-            adv=getattr(objectives, adv), cycle=cycle, identity=identity, pool=pool, batch=batch,
+            A,
+            B,
+            direction(A, B),
+            direction(B, A),
+            A.critic(**critic),
+            B.critic(**critic),
+            adv=getattr(objectives, adv),
+            cycle=cycle,
+            identity=identity,
+            pool=pool,
+            batch=batch,
         )
 
     every = max(10, steps // 20)
     run = Run(
-        steps, batch, micro, {"g": lr, "d": lr_d}, precision=precision, seed=seed,
-        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=every, save_every=every,
+        steps,
+        batch,
+        micro,
+        {"g": lr, "d": lr_d},
+        precision=precision,
+        seed=seed,
+        log_every=max(1, min(50, steps // 100)),
+        sample_every=every,
+        judge_every=every,
+        save_every=every,
     )
     return Recipe(
-        data, system, run, judge=ImageJudge(),
+        data,
+        system,
+        run,
+        judge=ImageJudge(),
         args=dict(
-            steps=steps, size=A.size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, cycle=cycle,
-            identity=identity, pool=pool, adv=adv, generator=generator, width=width, blocks=blocks, layers=layers, scales=scales,
-            spectral=spectral, precision=precision, seed=seed, budget=budget,
+            steps=steps,
+            size=A.size,
+            batch=batch,
+            micro=micro,
+            lr=lr,
+            lr_d=lr_d,
+            cycle=cycle,
+            identity=identity,
+            pool=pool,
+            adv=adv,
+            generator=generator,
+            width=width,
+            blocks=blocks,
+            layers=layers,
+            scales=scales,
+            spectral=spectral,
+            precision=precision,
+            seed=seed,
+            budget=budget,
         ),
-        title=f"CycleGAN: {data['a'].name} ↔ {data['b'].name}", paper="Zhu et al. 2017, arXiv:1703.10593",
+        title=f"CycleGAN: {data['a'].name} ↔ {data['b'].name}",
+        paper="Zhu et al. 2017, arXiv:1703.10593",
     )

@@ -39,4 +39,6 @@ def keep_images(found: Files, side: str) -> None:
     for split in (found.train, found.test):
         split[:] = [i for i in split if isinstance(i, Picture) or i.suffix.lower() in Images.suffixes]
     if not found.train:
-        raise UserError(f"--{side} {found.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}")
+        raise UserError(
+            f"--{side} {found.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}"
+        )

@@ -43,7 +43,9 @@ def evaluate(
     rows, facts = score(folder, specs, to, ("best", "final") if which == "both" else (which,), device)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
     print(table(rows))
-    write_file(folder / f"scores-{to}.json", json.dumps({"facts": facts, "rows": without_infinities(rows)}, indent=1).encode())
+    write_file(
+        folder / f"scores-{to}.json", json.dumps({"facts": facts, "rows": without_infinities(rows)}, indent=1).encode()
+    )
 
 
 def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device: str) -> tuple[dict, dict]:
@@ -57,9 +59,11 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
     from domains.sources import find
     from recipes.data import keep_images
     from recipes.judge import translate_all
-    from recipes.translator import Translator, bundle_folder, saved_config
+    from recipes.translator import Translator, saved_config
 
-    translators = {name: Translator.from_pretrained(folder, name, device=device) for name in which if (folder / name).is_dir()}
+    translators = {
+        name: Translator.from_pretrained(folder, name, device=device) for name in which if (folder / name).is_dir()
+    }
     translators = translators or {"best": Translator.from_pretrained(folder, device=device)}
     first = next(iter(translators.values()))
     source = first.source(to)
@@ -142,7 +146,11 @@ def whole(domain, items: list) -> list:
 
     samples = []
     for item in items:
-        s = domain.normalise(domain.collate([domain.from_array(item.array)])) if isinstance(item, Picture) else domain.load(item)[0]
+        s = (
+            domain.normalise(domain.collate([domain.from_array(item.array)]))
+            if isinstance(item, Picture)
+            else domain.load(item)[0]
+        )
         samples.append(s)
     return samples
 

@@ -44,11 +44,22 @@ def export_onnx(translator, output: str, to: str = "b") -> None:
 
     source = translator.domains[translator.source(to)]
     x = source.blank(2).x
-    sides = {0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC} if x.ndim == 4 else {0: torch.export.Dim("n")}
+    sides = (
+        {0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+        if x.ndim == 4
+        else {0: torch.export.Dim("n")}
+    )
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Plain().eval(), (x,), output, dynamo=True, input_names=["x"], output_names=["y"], dynamic_shapes=(sides,), verbose=False,
+            Plain().eval(),
+            (x,),
+            output,
+            dynamo=True,
+            input_names=["x"],
+            output_names=["y"],
+            dynamic_shapes=(sides,),
+            verbose=False,
             external_data=False,
         )

@@ -47,7 +47,10 @@ class ImageJudge:
         for source, target in (("a", "b"), ("b", "a")):
             folder = data[source]
             if target not in self.real:
-                real = [data[target].domain.normalise(s).x[0] * 0.5 + 0.5 for s in data[target].validation() + data[target].training(400)]
+                real = [
+                    data[target].domain.normalise(s).x[0] * 0.5 + 0.5
+                    for s in data[target].validation() + data[target].training(400)
+                ]
                 self.real[target] = features(net, real)
             inputs = [folder.domain.normalise(s.to(device)) for s in folder.validation()]
             fake = translate_all(folder.domain, system.translator(target), inputs)

@@ -60,7 +60,8 @@ def _bare_flags(function: Callable, argv: list[str]) -> list[str]:
     switches = {f"--{name}" for name, p in inspect.signature(function).parameters.items() if p.default is False}
     said = [*argv, ""]
     return [
-        f"{arg}=true" if arg in switches and after.lower() not in ("true", "false") else arg for arg, after in zip(said, said[1:])
+        f"{arg}=true" if arg in switches and after.lower() not in ("true", "false") else arg
+        for arg, after in zip(said, said[1:])
     ]
 
 
@@ -81,9 +82,13 @@ def parse(recipe: Callable, argv: list[str]):
     parser.add_function_arguments(recipe)
     place = parser.add_argument_group("run")
     place.add_argument("--out", type=str | None, default=None, help="the run's folder; default runs/<recipe>-<a>-<b>")
-    place.add_argument("--data_root", type=str | None, default=None, help="where named sets are looked up; default $UNPAIRED_DATA")
+    place.add_argument(
+        "--data_root", type=str | None, default=None, help="where named sets are looked up; default $UNPAIRED_DATA"
+    )
     place.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda")
-    place.add_argument("--init_from", type=str | None, default=None, help="a run or bundle whose weights training starts from")
+    place.add_argument(
+        "--init_from", type=str | None, default=None, help="a run or bundle whose weights training starts from"
+    )
     place.add_argument("--check", action="store_true", help="examine the data, estimate time and memory, stop")
     return parser.parse_args(_bare_flags(recipe, argv))
 
@@ -118,7 +123,9 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
         if runtime.rank() == 0:
             report(folder)
     if recipe.run.batch % runtime.world_size():
-        raise UserError(f"--batch {recipe.run.batch} cannot be shared by {runtime.world_size()} processes: make it a multiple")
+        raise UserError(
+            f"--batch {recipe.run.batch} cannot be shared by {runtime.world_size()} processes: make it a multiple"
+        )
     if place["check"]:
         return check(recipe, device)
     if recipe.judge:
@@ -139,7 +146,9 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
 
     def open_log(start: int):
         log.append(
-            RunLog(out, recipe.run.steps, start, recipe.title, recipe.paper, f"python {command}", facts) if runtime.rank() == 0 else NoLog()
+            RunLog(out, recipe.run.steps, start, recipe.title, recipe.paper, f"python {command}", facts)
+            if runtime.rank() == 0
+            else NoLog()
         )
         return log[0]
 
@@ -147,7 +156,9 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
         stopped = train(recipe, out, device, open_log)
     except BaseException as error:
         for opened in log:
-            opened.close(f"failed: {error}" if isinstance(error, UserError) else f"failed: {type(error).__name__}: {error}")
+            opened.close(
+                f"failed: {error}" if isinstance(error, UserError) else f"failed: {type(error).__name__}: {error}"
+            )
         raise
     if runtime.rank() == 0:
         if stopped:
@@ -204,7 +215,9 @@ def claim(out: Path, facts: dict) -> None:
     if path.exists():
         try:
             before = yaml.safe_load(path.read_text())
-            old, new = (_flat({k: f[k] for k in ("recipe", "args", "init_from", "validation")}) for f in (before, facts))
+            old, new = (
+                _flat({k: f[k] for k in ("recipe", "args", "init_from", "validation")}) for f in (before, facts)
+            )
         except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read: choose another --out, or delete the folder") from error
         differing = [k for k in old | new if old.get(k) != new.get(k) and k != "steps"]
@@ -236,7 +249,9 @@ def check(recipe, device) -> int:
     from translate.loop import Trainer, draws
 
     for side, folder in recipe.data.items():
-        print(f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}")
+        print(
+            f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}"
+        )
     trainer = Trainer(recipe, device)
     warm, timed = 2, 3
     n = (warm + timed) * draws(trainer.system)
@@ -255,5 +270,7 @@ def check(recipe, device) -> int:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     total = seconds * recipe.run.steps
     if runtime.rank() == 0:
-        print(f"{recipe.run.steps} steps of {seconds:.2f} s: about {total / 60:.0f} minutes, {memory:.1f} GiB; nothing was written")
+        print(
+            f"{recipe.run.steps} steps of {seconds:.2f} s: about {total / 60:.0f} minutes, {memory:.1f} GiB; nothing was written"
+        )
     return 0

@@ -41,10 +41,22 @@ def peer(a, b, to: tuple[str, ...] = ("b",), width: int = 64, blocks: int = 9, a
 
     def system() -> Generators:
         sampling = dict(width=width, antialias=antialias)
-        return Generators({key: Pair(data["a"].domain.encoder(blocks=blocks, **sampling), data["b"].domain.decoder(**sampling)) for key in to})
+        return Generators(
+            {
+                key: Pair(data["a"].domain.encoder(blocks=blocks, **sampling), data["b"].domain.decoder(**sampling))
+                for key in to
+            }
+        )
 
-    return Recipe(data, system, Run(0), name="peer", args=dict(to=list(to), width=width, blocks=blocks, antialias=antialias),
-                  title="Imported generators", paper="Zhu et al. 2017, arXiv:1703.10593")
+    return Recipe(
+        data,
+        system,
+        Run(0),
+        name="peer",
+        args=dict(to=list(to), width=width, blocks=blocks, antialias=antialias),
+        title="Imported generators",
+        paper="Zhu et al. 2017, arXiv:1703.10593",
+    )
 
 
 def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None:
@@ -67,10 +79,14 @@ def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None
         ours = [m for m in system.directions[to].modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         try:
             for module, weight in zip(ours, theirs, strict=True):
-                module.load_state_dict({"weight": weight}, strict=False)  # which compares shapes, where copy_ would broadcast
+                module.load_state_dict(
+                    {"weight": weight}, strict=False
+                )  # which compares shapes, where copy_ would broadcast
             ours[-1].bias.data.copy_(state[f"{list(state)[-1].rsplit('.', 1)[0]}.bias"])
         except (ValueError, RuntimeError, KeyError) as error:
-            raise UserError(f"{files[to]}: its layers are not those of a ResNet generator with 2 samplings and instance norm") from error
+            raise UserError(
+                f"{files[to]}: its layers are not those of a ResNet generator with 2 samplings and instance norm"
+            ) from error
     bundle.export(folder, system, recipe, 0, {})
 
 
@@ -82,7 +98,11 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     named = state.items() if isinstance(state, dict) else ()
     state = {re.sub(r"^module\.", "", str(k)): t for k, t in named if isinstance(t, torch.Tensor)}
     if "model.1.weight" not in state or state["model.1.weight"].ndim != 4 or not any("conv_block" in k for k in state):
-        raise UserError(f"{path} is not a ResNet generator's file: give a latest_net_G_A.pth of netG resnet_6blocks or resnet_9blocks")
+        raise UserError(
+            f"{path} is not a ResNet generator's file: give a latest_net_G_A.pth of netG resnet_6blocks or resnet_9blocks"
+        )
     if any("running_mean" in k for k in state):
-        raise UserError(f"{path} was trained with batch norm: only instance norm, that implementation's default, can be imported")
+        raise UserError(
+            f"{path} was trained with batch norm: only instance norm, that implementation's default, can be imported"
+        )
     return state

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def results(runs: list[str], to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto") -> None:
+def results(
+    runs: list[str], to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto"
+) -> None:
     """Score runs, keep their scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
@@ -31,11 +33,30 @@ def results(runs: list[str], to: str = "b", data_root: str | None = None, docs: 
         config = saved_config(run)
         args = config["args"]
         rows, facts = score(run, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
-        name = "-".join([config["recipe"], *facts["direction"].split(" to "), args["budget"], f"{args['steps']}steps", f"seed{args['seed']}"])
-        facts |= {"minutes": last_line(run).get("seconds", 0) / 60, "args": args, "recipe": config["recipe"], "validation": config["validation"]}
-        (kept / f"{name}.json").write_text(json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1))
+        name = "-".join(
+            [
+                config["recipe"],
+                *facts["direction"].split(" to "),
+                args["budget"],
+                f"{args['steps']}steps",
+                f"seed{args['seed']}",
+            ]
+        )
+        facts |= {
+            "minutes": last_line(run).get("seconds", 0) / 60,
+            "args": args,
+            "recipe": config["recipe"],
+            "validation": config["validation"],
+        }
+        (kept / f"{name}.json").write_text(
+            json.dumps(
+                {"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1
+            )
+        )
         samples(run, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
-    (Path(docs) / "results.md").write_text(page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))]))
+    (Path(docs) / "results.md").write_text(
+        page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))])
+    )
 
 
 def page(records: list[dict]) -> str:
@@ -79,13 +100,25 @@ def page(records: list[dict]) -> str:
             seeds = ", ".join(str(r["facts"]["seed"]) for r in same)
             minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
             label = f"{facts['recipe']}, {facts['args']['steps']} steps, {minutes:.0f} min"
-            out += [f"| **{label}**, {which} | " + " | ".join(cell(rows, c) for c in columns) + " |" for which, rows in lines.items()]
-            notes += [f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
-                      f"commit {facts['trained on']['git']}; {facts['date']}; "
-                      + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "a", "b", "steps")) + "."]
-            notes += [f"![unpicked test files: input, translation, truth where there is one](results/{same[0]['name']}.jpg)"]
+            out += [
+                f"| **{label}**, {which} | " + " | ".join(cell(rows, c) for c in columns) + " |"
+                for which, rows in lines.items()
+            ]
+            notes += [
+                f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
+                f"commit {facts['trained on']['git']}; {facts['date']}; "
+                + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "a", "b", "steps"))
+                + "."
+            ]
+            notes += [
+                f"![unpicked test files: input, translation, truth where there is one](results/{same[0]['name']}.jpg)"
+            ]
         out += [f"| {name} | " + " | ".join(cell([row], c) for c in columns) + " |" for name, row in floors.items()]
-        out += ["", f"{group[0]['facts']['pictures']} pictures, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.", ""]
+        out += [
+            "",
+            f"{group[0]['facts']['pictures']} pictures, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.",
+            "",
+        ]
         out += [line for note in notes for line in (note, "")]
     return "\n".join(out)
 

@@ -29,7 +29,10 @@ def runs(folder: str = "runs", compare: list[str] | None = None) -> None:
         table.add_column("")
         for run in found:
             table.add_column(run.name)
-        rows = {run: config["args"] | last_line(run) | read_json(run / "best" / "config.json").get("scores", {}) for run, config in configs.items()}
+        rows = {
+            run: config["args"] | last_line(run) | read_json(run / "best" / "config.json").get("scores", {})
+            for run, config in configs.items()
+        }
         for key in dict.fromkeys(k for row in rows.values() for k in row):
             values = [_short(row.get(key, "")) for row in rows.values()]
             if len(set(values)) > 1:

@@ -20,7 +20,10 @@ from translate.errors import UserError
 from translate.sample import Sample
 from translate.system import System
 
-RECIPES = {"cyclegan": "recipes.cyclegan", "peer": "recipes.peer"}  # what a bundle may name; nothing else is ever imported
+RECIPES = {
+    "cyclegan": "recipes.cyclegan",
+    "peer": "recipes.peer",
+}  # what a bundle may name; nothing else is ever imported
 DOMAINS = {"images": Images}
 
 
@@ -43,7 +46,9 @@ class Translator:
             loaded = self.system.load_state_dict(tensors, strict=False)
             missing = set(bundle.parts(self.system)) & set(loaded.missing_keys) or loaded.unexpected_keys
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise UserError(f"the bundle does not fit this version of unpaired ({checkpoint.reason(error)}): train or export it again") from error
+            raise UserError(
+                f"the bundle does not fit this version of unpaired ({checkpoint.reason(error)}): train or export it again"
+            ) from error
         if missing:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
         self.system.to(self.device).eval().requires_grad_(False)
@@ -79,13 +84,17 @@ class Translator:
         """A PIL image, or an array [H,W,3] or [H,W] of uint8; the same kind comes back."""
         array = np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture)
         if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,)):
-            raise UserError(f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}")
+            raise UserError(
+                f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}"
+            )
         domain = self.domains[self.source(to)]
         s = domain.normalise(domain.collate([domain.from_array(array)]))
         out = self.domains[to].to_array(self.translate(s, to))
         return Image.fromarray(out.squeeze()) if isinstance(picture, Image.Image) else out
 
-    def files(self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8) -> Iterator[tuple[Path, str]]:
+    def files(
+        self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8
+    ) -> Iterator[tuple[Path, str]]:
         """Translates each (input, output); reading, translating and writing overlap, equal sizes go together.
 
         Yields (input, "") or (input, why it was skipped) in order of completion.
@@ -108,8 +117,12 @@ class Translator:
         with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
             writing = []
             read_ahead = _ahead(readers, read, pairs, 2 * batch)
-            for shape, group in groupby(read_ahead, key=lambda r: None if isinstance(r[1], UserError) else r[1].x.shape):
-                while members := [r for _, r in zip(range(max(1, min(batch, 2**21 // shape.numel()) if shape else 1)), group)]:
+            for shape, group in groupby(
+                read_ahead, key=lambda r: None if isinstance(r[1], UserError) else r[1].x.shape
+            ):
+                while members := [
+                    r for _, r in zip(range(max(1, min(batch, 2**21 // shape.numel()) if shape else 1)), group)
+                ]:
                     if shape is None:
                         yield members[0][0][0], str(members[0][1])
                         continue
@@ -159,7 +172,9 @@ def bundle_folder(path: Path, which: str = "best") -> Path:
         if (path / name / "config.json").is_file():
             return path / name
     if (path / "config.yaml").is_file():
-        raise UserError(f"{path} has no translator yet: the first is written at the first validation; train on, then repeat this")
+        raise UserError(
+            f"{path} has no translator yet: the first is written at the first validation; train on, then repeat this"
+        )
     raise UserError(f"{path} is neither a run's folder nor a bundle: give the folder that a training script named")
 
 
@@ -170,9 +185,13 @@ def initialise(system: System, path: Path) -> System:
     try:
         unexpected = system.load_state_dict(tensors, strict=False).unexpected_keys
     except RuntimeError as error:
-        raise UserError(f"--init-from {path}: its networks have other sizes; give its --width, --blocks, --size and --generator") from error
+        raise UserError(
+            f"--init-from {path}: its networks have other sizes; give its --width, --blocks, --size and --generator"
+        ) from error
     if unexpected:
-        raise UserError(f"--init-from {path}: it has {unexpected[0]}, which this system has not; give the same method and sizes")
+        raise UserError(
+            f"--init-from {path}: it has {unexpected[0]}, which this system has not; give the same method and sizes"
+        )
     return system
 
 

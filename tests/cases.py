@@ -70,7 +70,9 @@ NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]
 
 def recipe_of(system: type[System], kind: str, pool: int = 4, **run) -> Recipe:
     """run: what differs from a short run in float32."""
-    numbers = Run(**dict(steps=4, batch=2, precision="fp32", log_every=1, sample_every=2, judge_every=2, save_every=2) | run)
+    numbers = Run(
+        **dict(steps=4, batch=2, precision="fp32", log_every=1, sample_every=2, judge_every=2, save_every=2) | run
+    )
     data = {side: SOURCES[kind](side) for side in "ab"}
     domains = [source.domain for source in data.values()]
     build = SYSTEMS[system]

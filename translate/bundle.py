@@ -37,8 +37,11 @@ def parts(system: System) -> dict[str, torch.Tensor]:
     """The state of the players that are exported, by their names in the system."""
     exported = {id(m) for player in system.ema for module in system.players()[player] for m in module.modules()}
     names = [name for name, module in system.named_modules() if id(module) in exported]
-    own = [{*dict(module.named_parameters(recurse=False)), *dict(module.named_buffers(recurse=False))}
-           for name, module in system.named_modules() if id(module) in exported]
+    own = [
+        {*dict(module.named_parameters(recurse=False)), *dict(module.named_buffers(recurse=False))}
+        for name, module in system.named_modules()
+        if id(module) in exported
+    ]
     keys = {f"{name}.{key}" for name, keys in zip(names, own) for key in keys}
     return {key: t for key, t in system.state_dict().items() if key in keys}
 
@@ -81,7 +84,9 @@ def save_bundle(folder: Path, tensors: dict[str, torch.Tensor], config: dict, ca
         config = config | {"weights": name, "sha256": hashlib.sha256(weights).hexdigest()}
         write_file(folder / "config.json", json.dumps(config, indent=1).encode())
     except OSError as error:
-        raise UserError(f"{folder}: could not be written ({reason(error)}); make room, then repeat the command") from error
+        raise UserError(
+            f"{folder}: could not be written ({reason(error)}); make room, then repeat the command"
+        ) from error
     for old in folder.glob("translator-*.safetensors"):
         if old.name != name:
             old.unlink()
@@ -93,7 +98,9 @@ def load_bundle(folder: Path) -> tuple[dict[str, torch.Tensor], dict]:
         config = json.loads((folder / "config.json").read_text())
         content = (folder / Path(config["weights"]).name).read_bytes()
         if hashlib.sha256(content).hexdigest() != config["sha256"]:
-            raise UserError(f"{folder / config['weights']} is damaged: its sha256 is not the one in config.json; copy it again")
+            raise UserError(
+                f"{folder / config['weights']} is damaged: its sha256 is not the one in config.json; copy it again"
+            )
         return load_tensors(content), config
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no bundle: {Path(error.filename).name} is missing") from error

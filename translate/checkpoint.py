@@ -117,7 +117,9 @@ def load_latest(out: Path, device: torch.device) -> tuple[int, dict, dict] | Non
         except UNREADABLE as error:
             sys.stderr.write(f"warning: {folder} is damaged ({reason(error)}); trying the one before\n")
     if found:
-        raise UserError(f"{out}: none of its {len(found)} checkpoints can be read; choose another --out, or delete it to start anew")
+        raise UserError(
+            f"{out}: none of its {len(found)} checkpoints can be read; choose another --out, or delete it to start anew"
+        )
     return None
 
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from .sample import Sample
 
-Origin = Any  # what a file had that its tensor has not: size, depth, rate, alpha, name; a domain hands it from load to save
+Origin = (
+    Any  # what a file had that its tensor has not: size, depth, rate, alpha, name; a domain hands it from load to save
+)
 
 
 @runtime_checkable
@@ -21,9 +23,13 @@ class Domain(Protocol):
     def load(self, path: Path) -> tuple[Sample, Origin]: ...  # a whole file, ready for a network, batch of 1
     def save(self, s: Sample, origin: Origin, stem: Path) -> Path: ...  # back to the source's size, rate and depth
     def decode(self, path: Path) -> Sample: ...  # a file's compact training view, kept in the cache
-    def split(self, s: Sample) -> tuple[Sample, Sample]: ...  # of a decoded file: (to train on, held out for validation)
+    def split(
+        self, s: Sample
+    ) -> tuple[Sample, Sample]: ...  # of a decoded file: (to train on, held out for validation)
     def crop(self, s: Sample, rng) -> Sample: ...  # augmented, of fixed shape; rng None: the plain centre
-    def views(self, s: Sample) -> list[Sample]: ...  # what validation judges of an item: shapes that every network takes
+    def views(
+        self, s: Sample
+    ) -> list[Sample]: ...  # what validation judges of an item: shapes that every network takes
     def collate(self, items: list[Sample]) -> Sample: ...  # pads to a fixed bucket, builds the mask
     def normalise(self, s: Sample) -> Sample: ...  # on the device: a collated batch -> what networks see
     def blank(self, n: int) -> Sample: ...  # n rows of the right shapes and dtypes: pools, graph capture

@@ -12,7 +12,9 @@ from .recipe import Source
 from .sample import Sample
 
 
-def batches(data: dict[str, Source], batch: int, first: int, last: int, device: torch.device) -> Iterator[dict[str, Sample]]:
+def batches(
+    data: dict[str, Source], batch: int, first: int, last: int, device: torch.device
+) -> Iterator[dict[str, Sample]]:
     """This process's rows of draws `first` to `last`, read ahead by a thread, on the device, normalised."""
     share = batch // runtime.world_size()
 

@@ -222,7 +222,9 @@ def resume(trainer: Trainer, out: Path) -> list[str]:
     if shared["steps"] != trainer.run.steps:
         notes.append(f"--steps was {shared['steps']}, now {trainer.run.steps}: the learning-rate schedule is stretched")
     if shared["threads"] != torch.get_num_threads():
-        notes.append(f"threads were {shared['threads']}, now {torch.get_num_threads()}: the result will not be bit-identical")
+        notes.append(
+            f"threads were {shared['threads']}, now {torch.get_num_threads()}: the result will not be bit-identical"
+        )
     return notes
 
 

@@ -78,6 +78,6 @@ def _write(rows: Sample, index: Tensor, value: Sample) -> None:
 
 
 def _where(choose: Tensor, yes: Sample, no: Sample) -> Sample:
-    return Sample(*(
-        None if y is None else torch.where(choose.view(-1, *[1] * (y.ndim - 1)), y, n) for y, n in zip(yes, no)
-    ))
+    return Sample(
+        *(None if y is None else torch.where(choose.view(-1, *[1] * (y.ndim - 1)), y, n) for y, n in zip(yes, no))
+    )

@@ -48,8 +48,12 @@ class Recipe:
     data: dict[str, Source]
     system: Callable[[], System]  # networks are chosen here
     run: Run
-    judge: Callable[[System, Any], dict[str, float]] | None = None  # scores on validation; the lowest "score" is selected
+    judge: Callable[[System, Any], dict[str, float]] | None = (
+        None  # scores on validation; the lowest "score" is selected
+    )
     name: str = ""
-    args: dict[str, Any] = field(default_factory=dict)  # resolved: with them and the domains' specs the networks are rebuilt
+    args: dict[str, Any] = field(
+        default_factory=dict
+    )  # resolved: with them and the domains' specs the networks are rebuilt
     title: str = ""
     paper: str = ""

@@ -93,12 +93,14 @@ def average_gradients(parameters: list[Tensor]) -> None:
     counts = used.clone()
     dist.all_reduce(counts)  # before the flat one, whose length would differ
     if not torch.equal(counts, used * world_size()):
-        raise RuntimeError("processes disagree about which parameters a loss used: its graph depends on the rank's data")
+        raise RuntimeError(
+            "processes disagree about which parameters a loss used: its graph depends on the rank's data"
+        )
     dist.all_reduce(flat)
     flat /= world_size()
-    for p, g in zip([p for p in parameters if p.grad is not None], flat.split([
-        p.numel() for p in parameters if p.grad is not None
-    ])):
+    for p, g in zip(
+        [p for p in parameters if p.grad is not None], flat.split([p.numel() for p in parameters if p.grad is not None])
+    ):
         p.grad.copy_(g.view_as(p.grad))
 
 

@@ -48,7 +48,9 @@ def test_parts_of_few_files_are_held_out(shape):
     """Every pixel says where in its picture it lies."""
     h, w = shape
     array = np.stack([*np.mgrid[:h, :w], np.zeros(shape)], -1).astype(np.uint8)
-    folder = Folder(Images(size=16, scale=min(shape), flip=False), Files("few", [Picture("one", array), Picture("two", array)]))
+    folder = Folder(
+        Images(size=16, scale=min(shape), flip=False), Files("few", [Picture("one", array), Picture("two", array)])
+    )
 
     def places(samples) -> set[tuple[int, int]]:
         return {(int(y), int(x)) for s in samples for y, x in s.x[0, :2].flatten(1).T}
@@ -75,14 +77,18 @@ def test_an_epoch_is_a_permutation(n):
 @pytest.mark.parametrize("cached", [True, False])
 def test_rows_are_a_function_of_seed_and_index(cached):
     def make(seed=0, name="a"):
-        folder = Folder(Images(size=16, scale=24), Files(name, [Picture(str(i), draw(24, 30, i)) for i in range(5)]), seed)
+        folder = Folder(
+            Images(size=16, scale=24), Files(name, [Picture(str(i), draw(24, 30, i)) for i in range(5)]), seed
+        )
         if cached:
             folder.scan()
         return folder
 
     whole = make().rows(range(12)).x
     other = make()
-    assert torch.equal(torch.cat([other.rows(range(i, i + 3)).x for i in (9, 3, 0, 6)]), whole[[9, 10, 11, 3, 4, 5, 0, 1, 2, 6, 7, 8]])
+    assert torch.equal(
+        torch.cat([other.rows(range(i, i + 3)).x for i in (9, 3, 0, 6)]), whole[[9, 10, 11, 3, 4, 5, 0, 1, 2, 6, 7, 8]]
+    )
     assert not torch.equal(make(seed=1).rows(range(12)).x, whole)
     assert not torch.equal(make(name="b").rows(range(12)).x, whole)
     assert len({row.numpy().tobytes() for row in make().rows(range(0, 60)).x}) > 40, "crops and mirrors differ"

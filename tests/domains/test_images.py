@@ -36,6 +36,7 @@ def grey(path):
 
 # files
 
+
 def test_a_file_comes_back_as_it_was(tmp_path):
     images, picture = Images(), draw(13, 17, 3)
     s, origin = images.load(paint(tmp_path / "in.png", picture))
@@ -70,7 +71,13 @@ def test_grey_and_colour(coloured, source, target, channels, expected, tmp_path)
 
 def test_training_views_are_bytes_of_the_scale(tmp_path):
     images = Images(size=16, scale=24)
-    for h, w, expected in ((48, 96, (24, 48)), (60, 30, (48, 24)), (24, 31, (24, 31)), (12, 13, (24, 26)), (1, 1, (24, 24))):
+    for h, w, expected in (
+        (48, 96, (24, 48)),
+        (60, 30, (48, 24)),
+        (24, 31, (24, 31)),
+        (12, 13, (24, 26)),
+        (1, 1, (24, 24)),
+    ):
         s = images.decode(paint(tmp_path / "x.png", draw(h + 2, w + 2, 1)[:h, :w]))
         assert s.x.dtype == torch.uint8 and s.x.shape == (3, *expected)
     assert Images(size=16, scale=24, channels=1).decode(tmp_path / "x.png").x.shape[0] == 1
@@ -86,6 +93,7 @@ def test_bytes_become_minus_one_to_one():
 
 
 # crops
+
 
 def ramp(h: int, w: int) -> Sample:
     """A pixel says where it is."""
@@ -136,6 +144,7 @@ def test_what_a_judge_sees(h, w):
 
 # pictures of any size through a network
 
+
 @pytest.mark.parametrize("multiple", [1, 4, 32])
 @pytest.mark.parametrize("h, w", [(1, 1), (3, 5), (4, 8), (31, 33), (64, 20)])
 def test_every_size_goes_through_and_comes_back(multiple, h, w):
@@ -182,6 +191,7 @@ def test_tiles_do_not_show_seams():
 
 # what a person looks at, and what data says about itself
 
+
 def test_the_preview_is_a_grid(tmp_path):
     rows = {name: Sample(torch.full((2, 1, 16, 16), value)) for name, value in (("a", -1.0), ("a → b", 1.0))}
     (path,) = Images(size=16, scale=16, channels=1).preview(rows, tmp_path / "step_000001_a")
@@ -193,9 +203,17 @@ def test_the_preview_is_a_grid(tmp_path):
 def test_survey(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"")
-    items = [paint(tmp_path / "a.png", draw(20, 30, 0)), paint(tmp_path / "b.png", draw(50, 24, 1)), grey(tmp_path / "c.png")]
+    items = [
+        paint(tmp_path / "a.png", draw(20, 30, 0)),
+        paint(tmp_path / "b.png", draw(50, 24, 1)),
+        grey(tmp_path / "c.png"),
+    ]
     assert survey([*items, bad]) == (20, True, False)
     assert survey(items[2:]) == (7, False, True)
-    assert survey([Picture("0", np.zeros((28, 28), np.uint8)), Picture("1", np.zeros((28, 28, 1), np.uint8))]) == (28, False, True)
+    assert survey([Picture("0", np.zeros((28, 28), np.uint8)), Picture("1", np.zeros((28, 28, 1), np.uint8))]) == (
+        28,
+        False,
+        True,
+    )
     assert survey([Picture("0", np.zeros((8, 28, 3), np.uint8))]) == (8, True, True)
     assert survey([bad]) == (256, True, False)

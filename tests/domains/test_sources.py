@@ -29,7 +29,9 @@ def refused(spec, side: str, message: str) -> None:
 
 
 def test_a_folder_with_its_sub_folders(tmp_path):
-    root = touch(tmp_path / "photos of cats", "b.png", "a.png", "sub/c.jpg", ".hidden.png", ".thumbnails/d.png", "sub/.e.png")
+    root = touch(
+        tmp_path / "photos of cats", "b.png", "a.png", "sub/c.jpg", ".hidden.png", ".thumbnails/d.png", "sub/.e.png"
+    )
     files = find(str(root), "a")
     assert (files.name, names(files.train, root), files.test) == ("photos of cats", ["a.png", "b.png", "sub/c.jpg"], [])
 
@@ -43,7 +45,11 @@ def test_train_and_test_folders_of_both_sides(tmp_path):
     root = touch(tmp_path / "h2z", "trainA/1.png", "trainB/2.png", "trainB/sub/3.png", "testB/4.png")
     a, b = find(str(root), "a"), find(str(root), "b")
     assert (a.name, names(a.train, root), a.test) == ("h2zA", ["trainA/1.png"], [])
-    assert (b.name, names(b.train, root), names(b.test, root)) == ("h2zB", ["trainB/2.png", "trainB/sub/3.png"], ["testB/4.png"])
+    assert (b.name, names(b.train, root), names(b.test, root)) == (
+        "h2zB",
+        ["trainB/2.png", "trainB/sub/3.png"],
+        ["testB/4.png"],
+    )
     only = touch(tmp_path / "half", "trainA/1.png")
     refused(only, "b", "half has no trainB: name the folder you mean directly")
 
@@ -134,7 +140,9 @@ def test_arrays(shape, tmp_path):
     assert len({i.name for i in a.train + a.test}) == 4
 
 
-@pytest.mark.parametrize("dtype, white", [("float32", 1), ("float16", 1), ("float64", 1), ("uint16", 65535), ("uint32", 2**32 - 1)])
+@pytest.mark.parametrize(
+    "dtype, white", [("float32", 1), ("float16", 1), ("float64", 1), ("uint16", 65535), ("uint32", 2**32 - 1)]
+)
 def test_arrays_of_other_depths_become_bytes(dtype, white, tmp_path):
     x = np.zeros((1, 2, 2), dtype)
     x[0, 1, 1] = white
@@ -174,10 +182,20 @@ def test_pickled_arrays_are_not_executed(tmp_path):
 def test_damaged_archives_are_refused(tmp_path):
     path = npz(tmp_path / "x.npz", trainA=np.zeros((50, 8, 8), np.uint8), trainB=np.zeros((1, 2, 2)))
     sound = path.read_bytes()
-    for content in (b"", b"PK\x03\x04", sound[: len(sound) // 2], b"no archive", sound[:100] + b"\xff" * 40 + sound[140:]):
+    for content in (
+        b"",
+        b"PK\x03\x04",
+        sound[: len(sound) // 2],
+        b"no archive",
+        sound[:100] + b"\xff" * 40 + sound[140:],
+    ):
         path.write_bytes(content)
         refused(path, "a", "x.npz cannot be read as an .npz archive")
     np.save(tmp_path / "plain.npy", np.zeros((2, 2)))
     (tmp_path / "plain.npy").rename(tmp_path / "plain.npz")
     refused(tmp_path / "plain.npz", "a", "cannot be read as an .npz archive")
-    refused(npz(tmp_path / "other.npz", images=np.zeros((2, 2, 2))), "a", "has no array trainA: it must hold trainA and trainB")
+    refused(
+        npz(tmp_path / "other.npz", images=np.zeros((2, 2, 2))),
+        "a",
+        "has no array trainA: it must hold trainA and trainB",
+    )

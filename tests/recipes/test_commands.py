@@ -77,14 +77,25 @@ def test_the_recipes_covered():
 def test_what_a_run_leaves_behind(trained):
     name, argv, out = trained
     names = {p.name for p in out.iterdir()}
-    assert names == {"index.html", "config.yaml", "stats.jsonl", "samples", "checkpoints", "tensorboard", "best", "final"}
+    assert names == {
+        "index.html",
+        "config.yaml",
+        "stats.jsonl",
+        "samples",
+        "checkpoints",
+        "tensorboard",
+        "best",
+        "final",
+    }
     lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
     losses = [line for line in lines if "val/score" not in line]
     assert [line["step"] for line in losses] == list(range(1, 13))
     assert [line["step"] for line in lines if "val/score" in line] == [10, 12]
     assert all(np.isfinite(list(line.values())).all() for line in lines)
     assert {"lr_g", "lr_d", "grad_g", "grad_d", "rate"} < set(losses[0])
-    assert sorted(p.name for p in (out / "samples").iterdir()) == [f"step_0000{s}_{k}.png" for s in (10, 12) for k in "ab"]
+    assert sorted(p.name for p in (out / "samples").iterdir()) == [
+        f"step_0000{s}_{k}.png" for s in (10, 12) for k in "ab"
+    ]
     assert [checkpoint.step_of(p) for p in checkpoint.checkpoints(out)] == [12, 10]
 
     config = yaml.safe_load((out / "config.yaml").read_text())
@@ -92,7 +103,9 @@ def test_what_a_run_leaves_behind(trained):
     assert set(config["environment"]) == {"device", "git", "python", "torch"} and len(config["validation"]) == 2
     tensors, final = bundle.load_bundle(out / "final")
     assert final["step"] == 12 and final["recipe"] == name and all(t.isfinite().all() for t in tensors.values())
-    assert bundle.load_bundle(out / "best")[1]["scores"]["score"] == min(line["val/score"] for line in lines if "val/score" in line)
+    assert bundle.load_bundle(out / "best")[1]["scores"]["score"] == min(
+        line["val/score"] for line in lines if "val/score" in line
+    )
     page = (out / "index.html").read_text()
     assert "finished" in page and "shapesA ↔ shapesB" in page and "data:image/" in page
 
@@ -150,7 +163,9 @@ def test_changed_arguments_are_refused_with_the_difference(trained, capsys, tmp_
     assert "is another run (lr was 0.0002, now 0.001; seed was 0, now 3)" in said and "choose another --out" in said
     for i in range(5):
         paint(tmp_path / "others" / f"{i}.png", draw(24, 24, i))
-    assert f"b was {argv[3]}, now {tmp_path / 'others'}" in refused(capsys, *argv, "--b", tmp_path / "others", name=name)
+    assert f"b was {argv[3]}, now {tmp_path / 'others'}" in refused(
+        capsys, *argv, "--b", tmp_path / "others", name=name
+    )
     assert (out / "config.yaml").read_bytes() == before
 
 
@@ -158,12 +173,16 @@ def test_folders_of_other_things_are_left_alone(pictures, tmp_path, capsys):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("words")
     argv = ["--a", pictures, "--b", pictures, "--steps", 1, *TINY]
-    assert "thesis holds files but no config.yaml: choose another --out" in refused(capsys, *argv, "--out", tmp_path / "thesis")
+    assert "thesis holds files but no config.yaml: choose another --out" in refused(
+        capsys, *argv, "--out", tmp_path / "thesis"
+    )
     assert [p.name for p in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
     for content in (b"\xff\xfe", b"{", b"[]", b"a: 1"):
         (tmp_path / "broken").mkdir(exist_ok=True)
         (tmp_path / "broken" / "config.yaml").write_bytes(content)
-        assert "config.yaml cannot be read: choose another --out" in refused(capsys, *argv, "--out", tmp_path / "broken")
+        assert "config.yaml cannot be read: choose another --out" in refused(
+            capsys, *argv, "--out", tmp_path / "broken"
+        )
     (tmp_path / "file").write_text("")
     assert "file holds files" in refused(capsys, *argv, "--out", tmp_path / "file")
     assert "cannot be written" in refused(capsys, *argv, "--out", tmp_path / "file" / "run")
@@ -213,7 +232,9 @@ def test_mistakes_are_one_sentence(argv, message, pictures, tmp_path, capsys, mo
     assert not (tmp_path / "run" / "checkpoints").exists() or not list((tmp_path / "run" / "checkpoints").iterdir())
 
 
-@pytest.mark.parametrize("argv", [["--stepz", "3"], ["--steps", "many"], ["--adv", "wasserstein"], ["--config", "none.yaml"]])
+@pytest.mark.parametrize(
+    "argv", [["--stepz", "3"], ["--steps", "many"], ["--adv", "wasserstein"], ["--config", "none.yaml"]]
+)
 def test_words_that_are_no_options_end_with_two(argv, capsys):
     assert run(*argv) == 2
     said = capsys.readouterr().err
@@ -292,7 +313,13 @@ def test_training_starts_from_another_runs_weights(trained, pictures, tmp_path, 
 
 def start(argv, *before: str, **env: str) -> subprocess.Popen:
     """A script in a process of its own, whose judge costs nothing."""
-    command = [sys.executable, *before, str(ROOT / "tests" / "quick.py"), str(ROOT / "scripts" / "cyclegan.py"), *map(str, argv)]
+    command = [
+        sys.executable,
+        *before,
+        str(ROOT / "tests" / "quick.py"),
+        str(ROOT / "scripts" / "cyclegan.py"),
+        *map(str, argv),
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | env
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -338,7 +365,10 @@ def test_terminated_it_saves_that_very_step_and_says_how_to_go_on(whole, tmp_pat
     assert process.returncode == 128 + signal.SIGTERM
     assert said.strip() == "stopped, everything is saved: repeat the command to go on"
     stopped = checkpoint.step_of(checkpoint.checkpoints(tmp_path / "run")[0])
-    assert 10 <= stopped < 60 and json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])["step"] == stopped
+    assert (
+        10 <= stopped < 60
+        and json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])["step"] == stopped
+    )
     assert run(*argv, "--out", tmp_path / "run") == 0
     assert differing(end_of(out), end_of(tmp_path / "run")) == []
 

@@ -58,7 +58,11 @@ def photos(tmp_path) -> Path:
     cv2.imwrite(str(folder / "grey.png"), draw(19, 23, 3)[..., 0])
     cv2.imwrite(str(folder / "deep.png"), draw(18, 22, 4).astype(np.uint16) * 257)
     cv2.imwrite(str(folder / "float.tif"), draw(18, 22, 5).astype(np.float32) / 255)
-    cv2.imwrite(str(folder / "alpha.webp"), np.dstack([draw(18, 22, 6), draw(18, 22, 7)[..., :1]]), [cv2.IMWRITE_WEBP_QUALITY, 101])
+    cv2.imwrite(
+        str(folder / "alpha.webp"),
+        np.dstack([draw(18, 22, 6), draw(18, 22, 7)[..., :1]]),
+        [cv2.IMWRITE_WEBP_QUALITY, 101],
+    )
     cv2.imwrite(str(folder / "flat.bmp"), draw(5, 3, 8))
     (folder / "notes.txt").write_text("no picture")
     return folder
@@ -259,7 +263,9 @@ def test_a_flipped_bit_is_one_sentence(alone, photos, tmp_path, capsys):
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 16
     weights.write_bytes(content)
-    assert "is damaged: its sha256 is not the one in config.json; copy it again" in refused(capsys, alone, photos, tmp_path / "out")
+    assert "is damaged: its sha256 is not the one in config.json; copy it again" in refused(
+        capsys, alone, photos, tmp_path / "out"
+    )
 
 
 def test_the_allow_list_names_what_is_there():
@@ -277,7 +283,10 @@ def test_pictures_in_python(run):
     assert isinstance(out, Image.Image) and out.size == (30, 21) and out.mode == "RGB"
     assert np.array_equal(np.asarray(out), translator(array))
     assert not np.array_equal(translator(array, to="a"), translator(array, to="b"))
-    for picture, size in ((Image.fromarray(array[..., 0]), (30, 21)), (Image.fromarray(array).convert("RGBA"), (30, 21))):
+    for picture, size in (
+        (Image.fromarray(array[..., 0]), (30, 21)),
+        (Image.fromarray(array).convert("RGBA"), (30, 21)),
+    ):
         assert translator(picture).size == size
     assert translator(array[..., 0]).shape == translator(array[..., :1]).shape == (21, 30, 3)
     for wrong in (array.astype(np.float32), array[0, 0], np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8)):

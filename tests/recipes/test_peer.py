@@ -46,13 +46,27 @@ def test_an_imported_bundle_converts_files(tmp_path, capsys):
     assert command(import_peer, tmp_path / "imported", "--g_a", weights(KINDS[0]), "--g_b", weights(KINDS[0])) == 0
     paint(tmp_path / "in.png", draw(37, 50, 0))
     for to in "ab":
-        assert command(convert, tmp_path / "imported", tmp_path / "in.png", tmp_path / f"{to}.png", "--to", to, "--device", "cpu") == 0
+        assert (
+            command(
+                convert,
+                tmp_path / "imported",
+                tmp_path / "in.png",
+                tmp_path / f"{to}.png",
+                "--to",
+                to,
+                "--device",
+                "cpu",
+            )
+            == 0
+        )
     assert np.array_equal(read(tmp_path / "a.png")[0], read(tmp_path / "b.png")[0]), "both were given the same weights"
     assert read(tmp_path / "a.png")[0].shape == (37, 50, 3)
 
     assert command(import_peer, tmp_path / "one", "--g_b", weights(KINDS[0])) == 0
     capsys.readouterr()
-    assert command(convert, tmp_path / "one", tmp_path / "in.png", tmp_path / "x.png", "--to", "b", "--device", "cpu") == 2
+    assert (
+        command(convert, tmp_path / "one", tmp_path / "in.png", tmp_path / "x.png", "--to", "b", "--device", "cpu") == 2
+    )
     assert "--to b: only the generator to a was imported" in capsys.readouterr().err
 
 
@@ -79,15 +93,27 @@ def wrong(tmp_path: Path) -> dict[str, tuple[Path, str]]:
     save("batchnorm", state | {"model.2.running_mean": torch.zeros(8)}, "was trained with batch norm")
     save("unet", {"model.model.0.weight": torch.zeros(8, 3, 4, 4)}, "is not a ResNet generator's file")
     save("list", [torch.zeros(3)], "is not a ResNet generator's file")
-    save("fewer", {k: t for k, t in state.items() if "model.10" not in k or k.endswith("bias")}, "its layers are not those")
-    save("shapes", {k: t[..., :1] if k == "model.4.weight" else t for k, t in state.items()}, "its layers are not those")
-    save("turned", {k: t.transpose(0, 1) if k == "model.4.weight" else t for k, t in state.items()}, "its layers are not those")
+    save(
+        "fewer",
+        {k: t for k, t in state.items() if "model.10" not in k or k.endswith("bias")},
+        "its layers are not those",
+    )
+    save(
+        "shapes", {k: t[..., :1] if k == "model.4.weight" else t for k, t in state.items()}, "its layers are not those"
+    )
+    save(
+        "turned",
+        {k: t.transpose(0, 1) if k == "model.4.weight" else t for k, t in state.items()},
+        "its layers are not those",
+    )
     save("vector", state | {"model.1.weight": torch.zeros(3)}, "is not a ResNet generator's file")
     save("numbers", dict.fromkeys(state, 1.0), "is not a ResNet generator's file")
     save("empty", lambda p: p.write_bytes(b""), "cannot be read as weights")
     save("text", lambda p: p.write_text("words"), "cannot be read as weights")
     save("cut", lambda p: p.write_bytes(weights(KINDS[0]).read_bytes()[:5000]), "cannot be read as weights")
-    save("pickle", lambda p: p.write_bytes(pickle.dumps(Hostile(tmp_path / "executed"), 2)), "cannot be read as weights")
+    save(
+        "pickle", lambda p: p.write_bytes(pickle.dumps(Hostile(tmp_path / "executed"), 2)), "cannot be read as weights"
+    )
     save("hostile", {"model.1.weight": Hostile(tmp_path / "executed")}, "cannot be read as weights")
     cases["missing"] = tmp_path / "none.pth", "cannot be read as weights (No such file"
     return cases

@@ -19,7 +19,8 @@ BY_HAND = {
         (0.5**2 + 4.0**2) / 2,  # E (D(G) - 1)^2 = 8.125
     ),
     "non_saturating": (
-        (softplus(-2.0) + softplus(1.0)) / 2 + (softplus(0.5) + softplus(-3.0)) / 2,  # -E log s(D(x)) - E log(1 - s(D(G)))
+        (softplus(-2.0) + softplus(1.0)) / 2
+        + (softplus(0.5) + softplus(-3.0)) / 2,  # -E log s(D(x)) - E log(1 - s(D(G)))
         (softplus(-0.5) + softplus(3.0)) / 2,  # -E log s(D(G))
     ),
     "hinge": (

@@ -32,7 +32,11 @@ def test_it_holds_the_generators_state_and_nothing_else(system, kind):
     built = recipe_of(system, kind).system()
     mine = {id(m) for player in built.ema for top in built.players()[player] for m in top.modules()}
     expected = {
-        f"{name}.{key}" for name, m in built.named_modules() if id(m) in mine for key in dict(m.state_dict()) if "." not in key
+        f"{name}.{key}"
+        for name, m in built.named_modules()
+        if id(m) in mine
+        for key in dict(m.state_dict())
+        if "." not in key
     }
     assert set(parts(built)) == expected
     assert {name for player in built.ema for name in built.names_of(player)} <= expected

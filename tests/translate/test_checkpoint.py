@@ -138,7 +138,15 @@ def test_another_number_of_processes_is_refused(tmp_path, monkeypatch):
 
 
 # every point at which a save touches the disk
-BOUNDARIES = [(os, "fsync"), (os, "replace"), (os, "rename"), (torch, "save"), (shutil, "rmtree"), (Path, "mkdir"), (checkpoint, "digest")]
+BOUNDARIES = [
+    (os, "fsync"),
+    (os, "replace"),
+    (os, "rename"),
+    (torch, "save"),
+    (shutil, "rmtree"),
+    (Path, "mkdir"),
+    (checkpoint, "digest"),
+]
 
 
 def fail_at(monkeypatch, n: int, error: BaseException) -> list[int]:

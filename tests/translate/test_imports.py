@@ -48,7 +48,9 @@ def test_no_script_bears_a_packages_name():
 def test_scripts_hold_no_logic():
     for path in SCRIPTS:
         body = [type(node) for node in ast.parse(path.read_text()).body]
-        assert set(body) <= {ast.Expr, ast.Import, ast.ImportFrom, ast.If} and len(path.read_text().splitlines()) <= 40, path
+        assert (
+            set(body) <= {ast.Expr, ast.Import, ast.ImportFrom, ast.If} and len(path.read_text().splitlines()) <= 40
+        ), path
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess:

@@ -102,7 +102,9 @@ def test_each_player_has_its_own_learning_rate():
 def test_average_by_hand():
     p = nn.Parameter(torch.tensor(1.0))
     ema, expected = EMA({"p": p}, 0.25), 1.0
-    for step, (value, decay) in enumerate([(2.0, 2 / 11), (4.0, 3 / 12), (8.0, 0.25), (-1.0, 0.25)], 1):  # (1 + n) / (10 + n)
+    for step, (value, decay) in enumerate(
+        [(2.0, 2 / 11), (4.0, 3 / 12), (8.0, 0.25), (-1.0, 0.25)], 1
+    ):  # (1 + n) / (10 + n)
         p.data.fill_(value)
         ema.update(step)
         expected = decay * expected + (1 - decay) * value
@@ -117,7 +119,11 @@ def test_averages_are_shown_and_taken_away_again():
     assert set(trainer.ema.average) == {"g.weight"} and not torch.equal(live, average)
     state = torch.get_rng_state()
     with showing(trainer):
-        assert torch.equal(trainer.system.g.weight, average) and not trainer.system.training and not torch.is_grad_enabled()
+        assert (
+            torch.equal(trainer.system.g.weight, average)
+            and not trainer.system.training
+            and not torch.is_grad_enabled()
+        )
         torch.rand(3)
     assert torch.equal(trainer.system.g.weight, live) and torch.equal(trainer.ema.average["g.weight"], average)
     assert trainer.system.training and torch.equal(torch.get_rng_state(), state)
@@ -148,7 +154,9 @@ def test_lazy_updates_weigh_more():
 
 def test_an_update_may_name_another_loss():
     trainer = toy((Update("d", loss="loss_g"),))
-    with pytest.raises(RuntimeError, match="does not require grad"):  # d is the player, and loss_g uses none of its weights
+    with pytest.raises(
+        RuntimeError, match="does not require grad"
+    ):  # d is the player, and loss_g uses none of its weights
         steps(trainer, 1)
 
 
@@ -279,7 +287,10 @@ def test_the_best_is_kept_and_samples_are_written(system, kind, tmp_path):
     recipe = replace(recipe_of(system, kind, sample_every=2, judge_every=1), judge=lambda *_: {"score": next(scores)})
     assert train(recipe, tmp_path, CPU, lambda _: Log()) == 0
     assert [s for s in seen if isinstance(s[1], float)] == [(1, 0.5), (2, 0.2), (3, 0.9), (4, 0.3)]
-    assert [s for s in seen if isinstance(s[1], list)] == [(2, ["step_000002_a", "step_000002_b"]), (4, ["step_000004_a", "step_000004_b"])]
+    assert [s for s in seen if isinstance(s[1], list)] == [
+        (2, ["step_000002_a", "step_000002_b"]),
+        (4, ["step_000004_a", "step_000004_b"]),
+    ]
     from translate.bundle import load_bundle
 
     assert load_bundle(tmp_path / "best")[1]["step"] == 2 and load_bundle(tmp_path / "final")[1]["step"] == 4

@@ -129,7 +129,9 @@ def test_two_processes_agree_with_one(two):
     for name, p in one.shared_state()["ema"].items():
         torch.testing.assert_close(both["ema"][name], p, rtol=0, atol=1e-5, msg=name)
     start = Trainer(recipe, CPU).shared_state()["parameters"]
-    assert all((both["parameters"][n] - start[n]).abs().max() > 1e-4 for n in start), "they have moved further than that"
+    assert all((both["parameters"][n] - start[n]).abs().max() > 1e-4 for n in start), (
+        "they have moved further than that"
+    )
 
 
 @pytest.mark.parametrize("name", ["plain0", *(f"{name}/end0" for name in NAMES)])
@@ -140,11 +142,16 @@ def test_both_end_with_the_same_bits(two, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_resume_bit_for_bit(two, name):
-    wholes, parts = ({p.name: p for p in (two / name / run / "checkpoints" / "step_00000004").iterdir()} for run in ("whole", "parts"))
+    wholes, parts = (
+        {p.name: p for p in (two / name / run / "checkpoints" / "step_00000004").iterdir()}
+        for run in ("whole", "parts")
+    )
     assert set(wholes) == set(parts) == {"shared.pt", "rank0.pt", "rank1.pt", "manifest.json"}
     for file in ("shared.pt", "rank0.pt", "rank1.pt"):
         assert differing(tensors(load(wholes[file])), tensors(load(parts[file]))) == [], file
-    assert not torch.equal(load(wholes["rank0.pt"])["random"]["cpu"], load(wholes["rank1.pt"])["random"]["cpu"]), "noise of their own"
+    assert not torch.equal(load(wholes["rank0.pt"])["random"]["cpu"], load(wholes["rank1.pt"])["random"]["cpu"]), (
+        "noise of their own"
+    )
 
 
 def test_a_signal_to_one_stops_both_at_the_same_step(two):
@@ -158,5 +165,7 @@ def test_processes_that_use_different_parameters_are_found_out(two):
 
 
 def test_another_number_of_processes_is_refused(two):
-    with pytest.raises(UserError, match="written by 2 processes, this run has 1: start as many, or choose another --out"):
+    with pytest.raises(
+        UserError, match="written by 2 processes, this run has 1: start as many, or choose another --out"
+    ):
         checkpoint.load_latest(two / NAMES[0] / "whole", CPU)

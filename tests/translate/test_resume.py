@@ -87,9 +87,20 @@ def test_everything_that_changes_is_in_the_checkpoint(system, kind):
         trained.train_step(feed)
     other = Trainer(recipe_of(system, kind, seed=5), CPU)
     other.load(trained.shared_state(), trained.own_state())
-    assert differing(tensors(trained.shared_state(), trained.own_state()), tensors(other.shared_state(), other.own_state())) == []
+    assert (
+        differing(
+            tensors(trained.shared_state(), trained.own_state()), tensors(other.shared_state(), other.own_state())
+        )
+        == []
+    )
     held = {id(t) for t in tree_leaves((trained.shared_state(), trained.own_state())) if isinstance(t, torch.Tensor)}
-    states = [t for o in trained.optimisers.values() for s in o.state.values() for t in s.values() if isinstance(t, torch.Tensor)]
+    states = [
+        t
+        for o in trained.optimisers.values()
+        for s in o.state.values()
+        for t in s.values()
+        if isinstance(t, torch.Tensor)
+    ]
     assert len(states) == 3 * len(list(trained.system.parameters())) and all(id(t) in held for t in states)
     assert {*trained.system.state_dict()} == {*trained.shared_state()["parameters"], *trained.own_state()["buffers"]}
 

@@ -21,9 +21,14 @@ every_case = pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
 
 
 def test_every_system_is_covered_on_every_domain():
-    modules = [importlib.import_module(f"translate.systems.{m.name}") for m in pkgutil.iter_modules(translate.systems.__path__)]
+    modules = [
+        importlib.import_module(f"translate.systems.{m.name}") for m in pkgutil.iter_modules(translate.systems.__path__)
+    ]
     written = {
-        c for m in modules for c in vars(m).values() if isinstance(c, type) and issubclass(c, System) and c.__module__ == m.__name__
+        c
+        for m in modules
+        for c in vars(m).values()
+        if isinstance(c, type) and issubclass(c, System) and c.__module__ == m.__name__
     }
     assert written == set(SYSTEMS)
     assert len(CASES) == len(SYSTEMS) * len(SOURCES) == 2
@@ -54,8 +59,12 @@ def test_an_update_gives_gradients_to_its_player_alone(system, kind, batch):
     for _ in range(6):
         trainer.train_step(feed)
     assert steps == [u.player for _ in range(6) for u in trainer.system.updates]
-    assert learned == {player: set(trainer.system.names_of(player)) for player in learned}, "every parameter of a player learns"
-    assert set.union(*learned.values()) == {name for name, _ in trainer.system.named_parameters()}, "every parameter has a player"
+    assert learned == {player: set(trainer.system.names_of(player)) for player in learned}, (
+        "every parameter of a player learns"
+    )
+    assert set.union(*learned.values()) == {name for name, _ in trainer.system.named_parameters()}, (
+        "every parameter has a player"
+    )
     assert all(math.isfinite(v) for v in trainer.means().values())
     assert all(p.isfinite().all() for p in trainer.system.state_dict().values() if isinstance(p, torch.Tensor))
 

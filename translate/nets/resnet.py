@@ -34,7 +34,11 @@ class Encoder(nn.Module):
     def __init__(self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 9, antialias: bool = False):
         super().__init__()
         self.multiple = 2**down
-        layers = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False), InstanceNorm(width), nn.ReLU(True)]
+        layers = [
+            nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False),
+            InstanceNorm(width),
+            nn.ReLU(True),
+        ]
         for i in range(down):
             c = width * 2**i
             layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), InstanceNorm(2 * c), nn.ReLU(True)]
@@ -52,7 +56,13 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 0, antialias: bool = False, resize: bool = False
+        self,
+        channels: int = 3,
+        width: int = 64,
+        down: int = 2,
+        blocks: int = 0,
+        antialias: bool = False,
+        resize: bool = False,
     ):
         super().__init__()
         layers = [Block(width * 2**down) for _ in range(blocks)]
@@ -114,4 +124,6 @@ class BlurUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        return F.conv_transpose2d(x, self.kernel.to(x.dtype), stride=2, padding=2, groups=x.shape[1])[..., 1:, 1:][..., :-1, :-1]
+        return F.conv_transpose2d(x, self.kernel.to(x.dtype), stride=2, padding=2, groups=x.shape[1])[..., 1:, 1:][
+            ..., :-1, :-1
+        ]

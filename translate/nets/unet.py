@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from ..sample import Sample
 from .layers import InstanceNorm
@@ -32,7 +32,9 @@ class UNet(nn.Module):
         for i, down in enumerate(self.downs):
             x = down(F.leaky_relu(x, 0.2) if i else x)
             innermost = i == len(self.downs) - 1
-            x = self.norms[i](x) if i and not innermost else x  # no norm on the first; the last may be 1x1, which a norm zeroes
+            x = (
+                self.norms[i](x) if i and not innermost else x
+            )  # no norm on the first; the last may be 1x1, which a norm zeroes
             skips.append(x)
         x = skips.pop()
         for up, norm in zip(self.ups, self.norms[-2::-1]):
