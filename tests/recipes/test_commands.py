@@ -160,7 +160,11 @@ def test_changed_arguments_are_refused_with_the_difference(trained, capsys, tmp_
     name, argv, out = trained
     before = (out / "config.yaml").read_bytes()
     said = refused(capsys, *argv, "--lr", "0.001", "--seed", 3, name=name)
-    assert "is another run (lr was 0.0002, now 0.001; seed was 0, now 3)" in said and "choose another --out" in said
+    assert (
+        "is another run (lr was 0.0002, now 0.001" in said
+        and "seed was 0, now 3" in said
+        and "choose another --out" in said
+    )
     for i in range(5):
         paint(tmp_path / "others" / f"{i}.png", draw(24, 24, i))
     assert f"b was {argv[3]}, now {tmp_path / 'others'}" in refused(

@@ -74,7 +74,7 @@ def test_a_kill_while_it_is_replaced_leaves_the_old_one_or_the_new_one(tmp_path,
     for n in range(1, 12):
         folder, calls = exported(tmp_path / str(n)), [0]
 
-        def dying(call):
+        def dying(call, calls=calls, n=n):
             def dies(*args):
                 calls[0] += 1
                 if calls[0] == n:

@@ -76,6 +76,7 @@ def test_every_old_one_comes_out_once_and_in_the_end():
         seen += numbers(pool.get(1))
     assert set(range(1, 250)) <= set(seen), "none stays for ever: each is drawn with probability 1/16 a step"
     assert len(set(seen[8:])) == len(seen[8:])
+    assert min(numbers(pool._rows("old"))) > 100, "of the first ones, handed out while it filled, none is left"
 
 
 def test_its_state_survives():

@@ -84,7 +84,7 @@ def test_what_a_person_sees(system, kind):
     rows = built.sample(**batch_of(recipe))
     assert set(recipe.data) <= set(rows)
     assert all(set(name.split("_")) <= set(recipe.data) and len(s) == recipe.run.batch for name, s in rows.items())
-    for key, source in recipe.data.items():
+    for key in recipe.data:
         assert isinstance(built.translator(key), nn.Module)
         assert f"{key}_{'ab'.replace(key, '')}" in rows
         assert all(s.x.isfinite().all() for s in rows.values() if s.x.is_floating_point())
