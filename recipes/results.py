@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def results(
-    runs: list[str], to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto"
+    run: str, to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto"
 ) -> None:
-    """Score runs, keep their scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
+    """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
-        runs: folders of finished runs; none: only write the page again.
+        run: a run's folder.
         to: the side to translate into.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         docs: the folder that scores, samples and page are kept in.
@@ -29,31 +29,31 @@ def results(
         os.environ["UNPAIRED_DATA"] = data_root
     kept = Path(docs) / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    for run in map(Path, runs):
-        config = saved_config(run)
-        args = config["args"]
-        rows, facts = score(run, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
-        name = "-".join(
-            [
-                config["recipe"],
-                *facts["direction"].split(" to "),
-                args["budget"],
-                f"{args['steps']}steps",
-                f"seed{args['seed']}",
-            ]
+    folder = Path(run)
+    config = saved_config(folder)
+    args = config["args"]
+    rows, facts = score(folder, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
+    name = "-".join(
+        [
+            config["recipe"],
+            *facts["direction"].split(" to "),
+            args["budget"],
+            f"{args['steps']}steps",
+            f"seed{args['seed']}",
+        ]
+    )
+    facts |= {
+        "minutes": last_line(folder).get("seconds", 0) / 60,
+        "args": args,
+        "recipe": config["recipe"],
+        "validation": config["validation"],
+    }
+    (kept / f"{name}.json").write_text(
+        json.dumps(
+            {"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1
         )
-        facts |= {
-            "minutes": last_line(run).get("seconds", 0) / 60,
-            "args": args,
-            "recipe": config["recipe"],
-            "validation": config["validation"],
-        }
-        (kept / f"{name}.json").write_text(
-            json.dumps(
-                {"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1
-            )
-        )
-        samples(run, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
+    )
+    samples(folder, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
     (Path(docs) / "results.md").write_text(
         page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))])
     )
@@ -74,7 +74,7 @@ def page(records: list[dict]) -> str:
 
     out = [
         "# Results", "",
-        "Written by `python scripts/results.py RUN ...`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: the checkpoint with the "
+        "Written by `python scripts/results.py RUN`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: the checkpoint with the "
         "best KID on held-out training files (both directions); *final*: the last one. No test file is looked at before scoring. "
         "KID: EfficientNet-Lite0 features, against the training files of the target side, ± between subsets for one run, ± between seeds for several.", "",
     ]  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def runs(folder: str = "runs", compare: list[str] | None = None) -> None:
+def runs(folder: str = "runs", compare: str | None = None) -> None:
     """List the runs in a folder: state, steps, validation score; or compare some of them.
 
     Args:
         folder: where the runs are.
-        compare: runs whose differing arguments and scores are shown side by side.
+        compare: RUN,RUN,...: their differing arguments and scores side by side.
     """
     from rich import box
     from rich.console import Console
@@ -20,7 +20,7 @@ def runs(folder: str = "runs", compare: list[str] | None = None) -> None:
     from translate.errors import UserError
 
     root = Path(folder)
-    found = [Path(p) for p in compare] if compare else sorted(p.parent for p in root.glob("*/config.yaml"))
+    found = [Path(p) for p in compare.split(",")] if compare else sorted(p.parent for p in root.glob("*/config.yaml"))
     if not found:
         raise UserError(f"{root} holds no runs: train one, or name another folder")
     configs = {run: saved_config(run) for run in found}

@@ -428,7 +428,7 @@ def test_runs_are_listed_and_compared(trained, whole, tmp_path, capsys):
     assert command("runs", "--folder", out.parent) == 0
     said = capsys.readouterr().out
     assert name in said and "12/12" in said and "finished" in said
-    assert command("runs", "--compare", f"[{out}, {whole[1]}]") == 0
+    assert command("runs", "--compare", f"{out},{whole[1]}") == 0
     said = capsys.readouterr().out
     assert re.search(r"steps +12 +60", said) and "width" not in said
     assert command("runs", "--folder", tmp_path) == 2
