@@ -135,7 +135,7 @@ def cyclegan(
         seed=seed,
         log_every=max(1, min(50, steps // 100)),
         sample_every=every,
-        judge_every=every,
+        judge_every=2 * every,
         save_every=every,
     )
     return Recipe(
