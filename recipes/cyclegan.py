@@ -46,8 +46,8 @@ def cyclegan(
         lr: learning rate of Adam; falls to zero over the second half.
         lr_d: that of the critics, where it should differ (two time scales, arXiv:1706.08500).
         cycle: weight of cycle consistency (lambda): 10 as in the paper; 5 where photographs meet a small budget.
-        identity: weight of the identity loss, without which letters may turn into other letters; 5, or 0 where photographs meet
-            a small budget: it costs a third of a step.
+        identity: weight of the identity loss, which keeps what both sides share; 5 for photographs with a full budget, else 0.
+            It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         pool: earlier fakes that the critics are shown again.
         adv: adversarial objective.
         generator: resnet as in the paper; residual: the same, added to the input, which suits small budgets; unet.
@@ -88,7 +88,7 @@ def cyclegan(
     width = chosen(width, 64 if full else 32)
     blocks = chosen(blocks, 9 if full else 4)
     cycle = chosen(cycle, 10.0 if full or small else 5.0)
-    identity = chosen(identity, 5.0 if full or small else 0.0)
+    identity = chosen(identity, 5.0 if full and not small else 0.0)
     lr_d = chosen(lr_d, lr)
     layers = chosen(layers, 1 if A.size <= 32 else 2 if small else 3)
     generator = {"full": "resnet", "laptop": "residual"}[budget] if generator == "auto" else generator
