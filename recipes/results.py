@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def results(
-    run: str, to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto"
-) -> None:
+def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto") -> None:
     """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
@@ -44,14 +42,13 @@ def results(
     )
     facts |= {
         "minutes": last_line(folder).get("seconds", 0) / 60,
+        "step": last_line(folder).get("step", 0),
         "args": args,
         "recipe": config["recipe"],
         "validation": config["validation"],
     }
     (kept / f"{name}.json").write_text(
-        json.dumps(
-            {"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1
-        )
+        json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
     samples(folder, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
     (Path(docs) / "results.md").write_text(
@@ -99,7 +96,9 @@ def page(records: list[dict]) -> str:
                         floors[name] = row
             seeds = ", ".join(str(r["facts"]["seed"]) for r in same)
             minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
-            label = f"{facts['recipe']}, {facts['args']['steps']} steps, {minutes:.0f} min"
+            asked = facts["args"]["steps"]
+            steps = f"{asked} steps" if facts["step"] == asked else f"stopped at step {facts['step']} of {asked}"
+            label = f"{facts['recipe']}, {steps}, {minutes:.0f} min"
             out += [
                 f"| **{label}**, {which} | " + " | ".join(cell(rows, c) for c in columns) + " |"
                 for which, rows in lines.items()

@@ -403,7 +403,9 @@ class ImageJudge:
         self.net = net or efficientnet_lite0()
         self.real_b = features(self.net, real_train_b)
         self.real_a = None if real_train_a is None else features(self.net, real_train_a)
-        self.targets: tuple[Pictures, Tensor] | None = None  # the last ones with their features: rows of a table share them
+        self.targets: tuple[Pictures, Tensor] | None = (
+            None  # the last ones with their features: rows of a table share them
+        )
 
     @functools.cached_property
     def probe(self) -> StyleProbe:
