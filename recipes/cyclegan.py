@@ -135,7 +135,7 @@ def cyclegan(
         seed=seed,
         log_every=max(1, min(50, steps // 100)),
         sample_every=every,
-        judge_every=2 * every,
+        judge_every=max(10, steps // 10),
         save_every=every,
     )
     return Recipe(
