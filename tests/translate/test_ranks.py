@@ -49,6 +49,7 @@ def worker(rank: int, port: int, out: Path) -> None:
     for _ in range(3):
         trainer.train_step(feed)
     torch.save(trainer.shared_state(), out / f"plain{rank}.pt")
+    torch.save(trainer.means(), out / f"means{rank}.pt")
 
     for (system, kind), name in zip(CASES, NAMES):
         recipe = recipe_of(system, kind, batch=4, sample_every=1)
@@ -128,6 +129,9 @@ def test_two_processes_agree_with_one(two):
         torch.testing.assert_close(both["parameters"][name], p.detach(), rtol=0, atol=1e-5, msg=name)
     for name, p in one.shared_state()["ema"].items():
         torch.testing.assert_close(both["ema"][name], p, rtol=0, atol=1e-5, msg=name)
+    alone, shared = one.means(), load(two / "means0.pt")
+    for player in "gd":  # Adam's steps are the same for twice the gradient: its norm is not
+        assert shared[f"grad_{player}"] == pytest.approx(alone[f"grad_{player}"], rel=1e-4)
     start = Trainer(recipe, CPU).shared_state()["parameters"]
     assert all((both["parameters"][n] - start[n]).abs().max() > 1e-4 for n in start), (
         "they have moved further than that"
