@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -12,8 +13,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
+from PIL import Image
 from torch import Tensor, nn
 
+from translate.errors import UserError
 from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.resnet import Decoder, Encoder
@@ -80,6 +83,19 @@ class Images:
         """[H,W,C] or [H,W] uint8 -> [C,H,W] uint8."""
         array = self._as_channels(array if array.ndim == 3 else array[..., None])
         return Sample(torch.from_numpy(np.ascontiguousarray(rearrange(array, "h w c -> c h w"))))
+
+    def take(self, picture: Image.Image | np.ndarray) -> tuple[Sample, type]:
+        """A PIL image, or an array [H,W,3] or [H,W] of uint8, as `load` does a file; `give` turns a result into the same type."""
+        array = np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture)
+        if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,)):
+            raise UserError(
+                f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}"
+            )
+        return self.normalise(self.collate([self.from_array(array)])), type(picture)
+
+    def give(self, s: Sample, origin: type) -> Image.Image | np.ndarray:
+        array = self.to_array(s)
+        return array if origin is np.ndarray else Image.fromarray(array.squeeze())
 
     def to_array(self, s: Sample) -> np.ndarray:
         """The first row, [-1, 1] -> [H,W,C] uint8."""
@@ -148,12 +164,19 @@ class Images:
     def whole(self, net: nn.Module, s: Sample, tile: int = 0, overlap: int = 32) -> Sample:
         """A picture of any size through a network, whose `multiple` says which sides it takes.
 
-        tile > 0: in tiles of that side, blended over `overlap` pixels, where memory is short.
+        tile > 0: in tiles of that side, blended over `overlap` pixels; 0: only where memory is short.
         """
         h, w = s.x.shape[-2:]
+        tile = tile or _tile_for(s.x)
         if tile and max(h, w) > tile:
             return self._tiled(net, s, tile, overlap)
-        return Sample(net(Sample(_pad(s.x, net.multiple))).x[..., :h, :w])
+        try:
+            return Sample(net(Sample(_pad(s.x, net.multiple))).x[..., :h, :w])
+        except torch.OutOfMemoryError:
+            if max(h, w) <= 512:
+                raise
+        torch.cuda.empty_cache()
+        return self._tiled(net, s, 512, overlap)
 
     def _tiled(self, net: nn.Module, s: Sample, tile: int, overlap: int) -> Sample:
         h, w = s.x.shape[-2:]
@@ -247,6 +270,15 @@ def _pad(x: Tensor, multiple: int) -> Tensor:
         max(-w % multiple, 8 - w),
     )  # below 8 the ResNet's own padding cannot reflect
     return F.pad(x, (0, right, 0, down), mode="reflect" if down < h and right < w else "replicate")
+
+
+def _tile_for(x: Tensor) -> int:
+    """0 (whole), or a tile's side where the network's activations, about 1.5 kB a pixel, would not fit in what is free."""
+    if x.device.type == "cuda":
+        free = torch.cuda.mem_get_info(x.device)[0]
+    else:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4 * 2**30
+    return 0 if x.shape[0] * x.shape[-1] * x.shape[-2] * 1500 < 0.7 * free else 512
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

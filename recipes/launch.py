@@ -170,7 +170,7 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
 
 def with_judge(recipe):
     """Without the judge's weights training goes on all the same; the final checkpoint is then the one used."""
-    from domains.metrics.images import MissingJudge
+    from domains.metrics import MissingJudge
     from translate import runtime
 
     try:
@@ -197,7 +197,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
         "args": {"a": options["a"], "b": options["b"]} | recipe.args,
         "init_from": place["init_from"],
         "validation": [folder.protocol for folder in recipe.data.values()],
-        "selected": "the lowest mean of both directions' KID, EfficientNet-Lite0" if recipe.judge else "the final checkpoint",
+        "selected": recipe.judge.criterion if recipe.judge else "the final checkpoint",
         "environment": {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
             "git": git or "unknown", "python": platform.python_version(), "torch": str(torch.__version__),

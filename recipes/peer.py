@@ -37,7 +37,7 @@ class Generators(System):
 
 
 def peer(a, b, to: tuple[str, ...] = ("b",), width: int = 64, blocks: int = 9, antialias: bool = False) -> Recipe:
-    data = open_data(a, b, None, 256, 0)
+    _, data = open_data(a, b, None, True, 0)
 
     def system() -> Generators:
         sampling = dict(width=width, antialias=antialias)

@@ -19,9 +19,9 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     import os
     from datetime import date
 
-    from recipes.evaluate import samples, score, without_infinities
+    from recipes.evaluate import score, tested, without_infinities
     from recipes.runs import last_line
-    from recipes.translator import saved_config
+    from recipes.translator import Translator, saved_config
 
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
@@ -30,7 +30,8 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     folder = Path(run)
     config = saved_config(folder)
     args = config["args"]
-    rows, facts = score(folder, {"a": args["a"], "b": args["b"]}, to, ("best", "final"), device)
+    specs = {"a": args["a"], "b": args["b"]}
+    rows, facts = score(folder, specs, to, ("best", "final"), device)
     name = "-".join(
         [
             config["recipe"],
@@ -50,17 +51,23 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     (kept / f"{name}.json").write_text(
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
-    samples(folder, {"a": args["a"], "b": args["b"]}, to, kept / f"{name}.jpg")
+    translator = Translator.from_pretrained(folder, device=device)
+    kind, source, files = tested(translator, specs, to)
+    kind.samples(translator, files, source, to, kept / name)
     (Path(docs) / "results.md").write_text(
-        page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))])
+        page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))], kept)
     )
 
 
-def page(records: list[dict]) -> str:
+def page(records: list[dict], kept: Path) -> str:
     """One section a data set; one line a method and budget with n seeds, mean ± sd; the baselines below."""
     from itertools import groupby
 
-    from domains.metrics.images import COLUMNS
+    from recipes import kinds
+    from recipes.evaluate import cell, heading, shown
+
+    def kind_of(r):
+        return kinds.named(r["facts"].get("kind", "images"))  # earlier records do not say
 
     def task(r):
         return r["facts"]["direction"]
@@ -71,15 +78,15 @@ def page(records: list[dict]) -> str:
 
     out = [
         "# Results", "",
-        "Written by `python scripts/results.py RUN`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: the checkpoint with the "
-        "best KID on held-out training files (both directions); *final*: the last one. No test file is looked at before scoring. "
-        "KID: EfficientNet-Lite0 features, against the training files of the target side, ± between subsets for one run, ± between seeds for several.", "",
+        "Written by `python scripts/results.py RUN`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: "
+        "the checkpoint with the best validation score; *final*: the last one. No test file is looked at before scoring. "
+        + " ".join(dict.fromkeys(kind_of(r).ABOUT for r in records)), "",
     ]  # fmt: skip
     for direction, group in groupby(sorted(records, key=lambda r: (task(r), str(setting(r)))), key=task):
         group = list(group)
-        present = {k for r in group for row in r["rows"].values() for k in row if k not in ("kid_sd", "kid_subset")}
-        columns = [k for k in COLUMNS if k in present] + sorted(present - set(COLUMNS))
-        heads = [COLUMNS[k][0] if k in COLUMNS else k for k in columns]
+        kind = kind_of(group[0])
+        columns = shown(sorted({k for r in group for row in r["rows"].values() for k in row}), kind.COLUMNS)
+        heads = [heading(k, kind.COLUMNS) for k in columns]
         out += [f"## {direction}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
         floors = {}
         notes = []
@@ -100,7 +107,7 @@ def page(records: list[dict]) -> str:
             steps = f"{asked} steps" if facts["step"] == asked else f"stopped at step {facts['step']} of {asked}"
             label = f"{facts['recipe']}, {steps}, {minutes:.0f} min"
             out += [
-                f"| **{label}**, {which} | " + " | ".join(cell(rows, c) for c in columns) + " |"
+                f"| **{label}**, {which} | " + " | ".join(cell(rows, c, kind.COLUMNS) for c in columns) + " |"
                 for which, rows in lines.items()
             ]
             notes += [
@@ -109,28 +116,15 @@ def page(records: list[dict]) -> str:
                 + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "a", "b", "steps"))
                 + "."
             ]
-            notes += [
-                f"![unpicked test files: input, translation, truth where there is one](results/{same[0]['name']}.jpg)"
-            ]
-        out += [f"| {name} | " + " | ".join(cell([row], c) for c in columns) + " |" for name, row in floors.items()]
+            notes.append("\n".join(kind.show(kept / same[0]["name"])))
+        out += [
+            f"| {name} | " + " | ".join(cell([row], c, kind.COLUMNS) for c in columns) + " |"
+            for name, row in floors.items()
+        ]
         out += [
             "",
-            f"{group[0]['facts']['pictures']} pictures, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.",
+            f"{group[0]['facts'][kind.ITEMS]} {kind.ITEMS}, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.",
             "",
         ]
         out += [line for note in notes for line in (note, "")]
     return "\n".join(out)
-
-
-def cell(rows: list[dict], key: str) -> str:
-    import statistics
-
-    from domains.metrics.images import COLUMNS
-
-    values = [row[key] for row in rows if row.get(key) is not None]
-    if not values:
-        return ""
-    mean = statistics.fmean(values)
-    spread = statistics.stdev(values) if len(values) > 1 else rows[0].get(f"{key}_sd")
-    write = COLUMNS[key][1] if key in COLUMNS else "{:.3g}".format
-    return write(mean) + (f" ± {write(spread)}" if spread is not None else "")

@@ -7,14 +7,13 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
-from domains.images import Images
+from recipes import kinds
 from translate import bundle, checkpoint, runtime
 from translate.errors import UserError
 from translate.sample import Sample
@@ -24,7 +23,6 @@ RECIPES = {
     "cyclegan": "recipes.cyclegan",
     "peer": "recipes.peer",
 }  # what a bundle may name; nothing else is ever imported
-DOMAINS = {"images": Images}
 
 
 class Translator:
@@ -39,8 +37,8 @@ class Translator:
         self.tensors, self.config, self.precision = tensors, config, precision
         self.device = runtime.start(device)
         try:
-            self.domains = {key: build_domain(spec) for key, spec in config["domains"].items()}
             module = importlib.import_module(RECIPES[config["recipe"]])
+            self.domains = {key: build_domain(spec) for key, spec in config["domains"].items()}
             recipe = getattr(module, config["recipe"])(**config["args"] | self.domains)
             self.system: System = recipe.system()
             loaded = self.system.load_state_dict(tensors, strict=False)
@@ -70,27 +68,15 @@ class Translator:
 
     @torch.inference_mode()
     def translate(self, s: Sample, to: str = "b", tile: int = 0) -> Sample:
-        """A batch of whole, normalised samples of equal shape."""
+        """A batch of whole, normalised samples of equal shape. tile: see the domain's `whole`."""
         domain, net = self.domains[self.source(to)], self.system.translator(to)
-        try:
-            with runtime.autocast(self.device, self.precision):
-                return domain.whole(net, s.to(self.device), tile=tile or _tile_for(s.x, self.device))
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            with runtime.autocast(self.device, self.precision):
-                return domain.whole(net, s.to(self.device), tile=512)
+        with runtime.autocast(self.device, self.precision):
+            return domain.whole(net, s.to(self.device), tile)
 
-    def __call__(self, picture: Image.Image | np.ndarray, to: str = "b") -> Image.Image | np.ndarray:
-        """A PIL image, or an array [H,W,3] or [H,W] of uint8; the same kind comes back."""
-        array = np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture)
-        if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,)):
-            raise UserError(
-                f"a picture is a PIL image or a uint8 array [H,W,3] or [H,W], not {array.dtype}{list(array.shape)}"
-            )
-        domain = self.domains[self.source(to)]
-        s = domain.normalise(domain.collate([domain.from_array(array)]))
-        out = self.domains[to].to_array(self.translate(s, to))
-        return Image.fromarray(out.squeeze()) if isinstance(picture, Image.Image) else out
+    def __call__(self, item: Any, to: str = "b") -> Any:
+        """A PIL image, an array [H,W,3] or [H,W] of uint8, a sentence: what the domain's `take` takes; the same kind comes back."""
+        s, origin = self.domains[self.source(to)].take(item)
+        return self.domains[to].give(self.translate(s, to), origin)
 
     def files(
         self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8
@@ -127,7 +113,11 @@ class Translator:
                         yield members[0][0][0], str(members[0][1])
                         continue
                     out = self.translate(Sample.cat([s for _, s, _ in members]), to, tile).to("cpu")
-                    writing += [writers.submit(write, p, out[i : i + 1], o) for i, (p, _, o) in enumerate(members)]
+                    ends = accumulate(len(s) for _, s, _ in members)
+                    writing += [
+                        writers.submit(write, pair, out[end - len(s) : end], origin)
+                        for (pair, s, origin), end in zip(members, ends)
+                    ]
                     while writing and writing[0].done():
                         yield writing.pop(0).result()
             for done in writing:
@@ -145,21 +135,10 @@ def _ahead(pool: ThreadPoolExecutor, f, items: Iterable, n: int) -> Iterator:
         yield future.result()
 
 
-def _tile_for(x: torch.Tensor, device: torch.device) -> int:
-    """0 (whole), or a tile's side where the network's activations, about 1.5 kB a pixel, would not fit in what is free."""
-    import os
-
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4 * 2**30
-    return 0 if x.shape[0] * x.shape[-1] * x.shape[-2] * 1500 < 0.7 * free else 512
-
-
 def build_domain(spec: dict):
     """From what `Domain.spec` wrote."""
     spec = dict(spec)
-    domain = DOMAINS[spec.pop("domain")](**{k: v for k, v in spec.items() if k != "name"})
+    domain = kinds.named(spec.pop("domain")).Domain(**{k: v for k, v in spec.items() if k != "name"})
     domain.name = spec.get("name", "")
     return domain
 

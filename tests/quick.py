@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from recipes.judge import ImageJudge
+from recipes.kinds.images import Judge as ImageJudge
 from translate import runtime
 from translate.loop import Trainer
 

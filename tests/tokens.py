@@ -46,6 +46,12 @@ class Tokens:
         path.write_text(self.sentences(s)[0])
         return path
 
+    def take(self, sentence: str) -> tuple[Sample, None]:
+        return self.collate([self.crop(Sample(torch.tensor([int(word) for word in sentence.split()])), None)]), None
+
+    def give(self, s: Sample, origin: None) -> str:
+        return self.sentences(s)[0]
+
     def split(self, s: Sample) -> tuple[Sample, Sample]:
         return s[: len(s) * 3 // 4], s[len(s) * 3 // 4 :]
 
@@ -71,7 +77,7 @@ class Tokens:
     def blank(self, n: int) -> Sample:
         return Sample(torch.full((n, self.length), PAD), torch.zeros(n, self.length, dtype=torch.bool))
 
-    def whole(self, net: nn.Module, s: Sample) -> Sample:
+    def whole(self, net: nn.Module, s: Sample, tile: int = 0) -> Sample:
         return net(s)
 
     def sentences(self, s: Sample) -> list[str]:

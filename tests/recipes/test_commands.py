@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from recipes import console, launch
-from recipes.judge import ImageJudge
+from recipes.kinds.images import Judge as ImageJudge
 from tests.cases import CPU, draw, paint
 from tests.quick import cheap
 from tests.translate.test_resume import differing, end_of, tensors
@@ -261,7 +261,7 @@ def test_unreadable_files_are_listed_and_left_out(pictures, tmp_path, capsys):
     assert "mixedA has no readable file to train on: " in refused(capsys, *argv[:-1], tmp_path / "other")
     for path in (tmp_path / "mixed" / "trainA").glob("*.[pj]*"):
         path.unlink()
-    assert "--a mixedA: no picture among its files; known suffixes are .jpg" in refused(capsys, *argv)
+    assert "--a mixedA: no pictures among its files; known suffixes are .jpg" in refused(capsys, *argv)
 
 
 def test_a_loss_that_is_not_finite_ends_with_two(trained, tmp_path, capsys, monkeypatch):

@@ -1,0 +1,65 @@
+"""What each kind of file needs of its own: one module a kind, one name here. The rest of recipes/ serves all kinds alike.
+
+A kind's module holds
+
+    Domain                                     its class; `Domain.spec()["domain"]` is the module's name
+    ITEMS                                      what a person calls its items: "pictures"
+    folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each
+    numbers(domain, full)                      CycleGAN's defaults, full: on a GPU
+    direction(source, target, generator, width, blocks), critic(domain, width, layers, scales, spectral)
+                                               CycleGAN's networks
+    Judge                                      the validation score: load(), __call__(system, data), criterion
+    score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
+    samples(translator, files, source, to, stem), show(stem)
+                                               unpicked translations written below docs/results, and the Markdown that shows them
+    COLUMNS, ABOUT                             how scores are written: {key: (heading, format)}, and a paragraph
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from types import ModuleType
+
+from domains.sources import Files
+from translate.domain import Domain
+from translate.errors import UserError
+
+KINDS = ("images",)
+
+
+def named(name: str) -> ModuleType:
+    """Raises KeyError for a name that is no kind's: a bundle's config may hold anything."""
+    if name not in KINDS:
+        raise KeyError(name)
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def of(domain: Domain) -> ModuleType:
+    return named(domain.spec()["domain"])
+
+
+def common(files: dict[str, Files]) -> ModuleType:
+    """The kind that most files of all sides have; files of other kinds are dropped, and a side that has no other is refused."""
+    votes = Counter(name for found in files.values() for item in found.train for name in KINDS if belongs(item, name))
+    kind = named(votes.most_common(1)[0][0] if votes else KINDS[0])
+    for side, found in files.items():
+        keep(found, kind, side)
+    return kind
+
+
+def belongs(item, name: str) -> bool:
+    """By its suffix; an item of an archive says itself what it is."""
+    return getattr(item, "kind", None) == name or getattr(item, "suffix", "").lower() in named(name).Domain.suffixes
+
+
+def keep(found: Files, kind: ModuleType, side: str) -> Files:
+    """Drops files of other kinds; refuses where none is left."""
+    name = kind.__name__.rpartition(".")[2]
+    for split in (found.train, found.test):
+        split[:] = [item for item in split if belongs(item, name)]
+    if not found.train:
+        raise UserError(
+            f"--{side} {found.name}: no {kind.ITEMS} among its files; known suffixes are {', '.join(kind.Domain.suffixes)}"
+        )
+    return found

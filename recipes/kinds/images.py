@@ -1,0 +1,228 @@
+"""Pictures: the crop that suits a collection, CycleGAN's networks and numbers, KID while training, scores and sheets afterwards."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from domains.folder import Folder
+from domains.images import Images as Domain
+from domains.images import survey
+from domains.metrics import images as judges
+from domains.metrics.images import COLUMNS as COLUMNS
+from domains.sources import Files, Picture
+from translate.errors import UserError
+from translate.modules.cycle import Pair
+from translate.nets.layers import init_gan
+from translate.nets.resnet import Residual
+from translate.nets.unet import UNet
+from translate.sample import Sample
+from translate.system import System
+
+ITEMS = "pictures"
+ABOUT = (
+    "Pictures: *selected* is the checkpoint with the best KID on held-out training files, both directions. KID: EfficientNet-Lite0 "
+    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
+)
+
+
+def folders(files: dict[str, Files], size: int | None, full: bool, seed: int) -> dict[str, Folder]:
+    """size: side of the training crop; None: that of the smaller pictures, at most 256 with a GPU, 128 without."""
+    surveys = {side: survey(found.train) for side, found in files.items()}
+    short = min(s for s, _, _ in surveys.values())
+    size = size or min(256 if full else 128, short - short % 4)
+    if size < 16 or size % 4:
+        raise UserError(f"--size {size}: the side of the training crop must be a multiple of 4, at least 16 pixels")
+    # small uniform pictures (digits, emoji) are trained on as they are; others are cropped from about twice the crop's side
+    uniform = all(same for _, _, same in surveys.values()) and short <= 96
+    scale = size if uniform else min(max(short, size), 2 * size)
+    coloured = any(colour for _, colour, _ in surveys.values())
+    return {
+        side: Folder(Domain(size, scale, 3 if coloured else 1, colour, flip=coloured), files[side], seed)
+        for side, (_, colour, _) in surveys.items()
+    }
+
+
+def numbers(domain: Domain, full: bool) -> dict:
+    small = domain.size <= 64
+    # digits (28 pixels) become another drawing, not a retouched one: measured, from the residual's copy they do not get there
+    digits = domain.size < 32
+    return dict(
+        steps=200_000 if full else 2000,
+        batch=4 if small else 1,
+        lr=2e-4,
+        cycle=10.0 if full or small else 5.0,
+        identity=5.0 if full and not small else 0.0,
+        pool=50,
+        generator="resnet" if full or digits else "residual",
+        width=64 if full else 32,
+        blocks=9 if full else 4,
+        layers=1 if domain.size == 32 else 2 if small else 3,
+    )
+
+
+def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int) -> nn.Module:
+    down = 1 if source.size <= 32 else 2
+    if generator == "unet":
+        depth = max(d for d in range(2, 6) if source.size % 2**d == 0)
+        return init_gan(UNet(target.channels, width, depth))
+    if generator == "residual":
+        encoder = source.encoder(width=width, down=down, blocks=blocks)
+        return Residual(target.channels, encoder, target.decoder(width=width, down=down, resize=True))
+    if generator == "resnet":
+        return Pair(source.encoder(width=width, down=down, blocks=blocks), target.decoder(width=width, down=down))
+    raise UserError(f"--generator {generator}: of pictures it is resnet, residual or unet")
+
+
+def critic(domain: Domain, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+    if domain.size // 2 ** (layers + scales - 1) < 3:
+        raise UserError(
+            f"--layers {layers} --scales {scales}: the critic's patches are larger than {domain.size} pixels; give fewer"
+        )
+    return domain.critic(width=width, layers=layers, scales=scales, spectral=spectral)
+
+
+@torch.no_grad()
+def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[torch.Tensor]:
+    """Whole normalised pictures through a network, equal shapes together; each [C,H,W] in [0, 1], on the CPU."""
+    done: list[torch.Tensor] = []
+    for _, group in groupby(samples, key=lambda s: s.x.shape):
+        group = list(group)
+        for i in range(0, len(group), batch):
+            x = domain.whole(net, Sample.cat(group[i : i + batch])).x
+            done += list((x.float().clamp(-1, 1) * 0.5 + 0.5).cpu())
+    return done
+
+
+class Judge:
+    """KID of translated held-out pictures to the real ones of the other side, both ways (arXiv:1801.01401).
+
+    The score is the mean of both directions. Feature network: EfficientNet-Lite0, ImageNet.
+    """
+
+    criterion = "the lowest mean of both directions' KID, EfficientNet-Lite0"
+
+    def __init__(self):
+        self.real: dict[str, torch.Tensor] = {}
+        self.net = None
+
+    def load(self) -> None:
+        """The feature network; raises MissingJudge where it is not there, better before training than at the first validation."""
+        self.net = self.net or judges.efficientnet_lite0()
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        self.load()
+        net, device = self.net, next(system.parameters()).device
+        scores = {}
+        for source, target in (("a", "b"), ("b", "a")):
+            folder = data[source]
+            if target not in self.real:
+                real = [
+                    data[target].domain.normalise(s).x[0] * 0.5 + 0.5
+                    for s in data[target].validation() + data[target].training(400)
+                ]
+                self.real[target] = judges.features(net, real)
+            inputs = [folder.domain.normalise(s.to(device)) for s in folder.validation()]
+            fake = translate_all(folder.domain, system.translator(target), inputs)
+            scores[f"kid_{source}2{target}"] = judges.kid(judges.features(net, fake), self.real[target])[0]
+        return {"score": sum(scores.values()) / len(scores)} | scores
+
+
+def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
+    """Beside what costs nothing: the copied input, a white page, the mean picture, matched histograms."""
+    first = next(iter(translators.values()))
+    inputs, targets = (whole(first.domains[side], files[side].test or files[side].train) for side in (source, to))
+    train = {side: pictures(whole(first.domains[side], files[side].train[:1000])) for side in (source, to)}
+    names = [[item_name(i) for i in files[side].test] for side in (source, to)]
+    paired = bool(names[0]) and names[0] == names[1] and all(x.x.shape == y.x.shape for x, y in zip(inputs, targets))
+
+    judge = judges.ImageJudge(train[source], train[to])
+    digits = DigitJudge(run, files[source], files[to], train[to]) if "train" in files[to].labels else None
+    truth = pictures(targets) if paired else None
+    given, real = pictures(inputs), pictures(targets)
+
+    def judged(fake) -> dict[str, float]:
+        return judge.score(fake, given, truth) | (digits.score(fake) if digits else {})
+
+    rows = {}
+    for name, translator in translators.items():
+        on = [s.to(translator.device) for s in inputs]
+        rows[name] = judged(translate_all(translator.domains[source], translator.system.translator(to), on))
+    rows["copy the input"] = judged(given)
+    rows["white page"] = judged(judges.white_page(given))
+    if len({x.shape for x in [*train[to], *given]}) == 1:
+        rows["mean of the training pictures"] = judged([judges.mean_of(train[to])] * len(given))
+    rows["colours matched by histogram"] = judged(judges.histogram_match(given, train[to]))
+    if paired:
+        rows["real targets"] = judged(real)
+    else:
+        rows["real test pictures"] = {k: v for k, v in judge.score(real, real).items() if k != "vgg_to_input"}
+    subset = rows["copy the input"]["kid_subset"]
+    return rows, {ITEMS: len(given), "truth": "paired by name" if paired else "none", "KID": f"subsets of {subset}"}
+
+
+class DigitJudge:
+    """FID[digits-cnn] and how often a classifier of the target side finds the input's digit in the translation."""
+
+    def __init__(self, run: Path, source: Files, target: Files, train: list):
+        import numpy as np
+
+        arrays = np.stack([item.array for item in target.train])
+        grey = arrays if arrays.ndim == 3 else arrays.mean(-1).round().astype(np.uint8)
+        self.classifier = judges.digit_classifier(grey, target.labels["train"], run / "digits-cnn.safetensors")
+        self.real = judges.features(self.classifier.features, train)
+        self.labels = source.labels.get("test")
+
+    def score(self, fake: list) -> dict[str, float]:
+        scores = {"FID[digits-cnn]": judges.fid(judges.features(self.classifier.features, fake), self.real)}
+        if self.labels is not None:
+            found = judges.features(self.classifier, fake).argmax(1)
+            scores["same digit"] = (found == torch.from_numpy(self.labels).long()).float().mean().item()
+        return scores
+
+
+def whole(domain, items: list) -> list[Sample]:
+    """Items at their own size, a batch of one each, normalised."""
+    return [domain.take(item.array)[0] if isinstance(item, Picture) else domain.load(item)[0] for item in items]
+
+
+def pictures(samples: list[Sample]) -> list[torch.Tensor]:
+    """[C,H,W] in [0, 1]"""
+    return [s.x[0] * 0.5 + 0.5 for s in samples]
+
+
+def item_name(item) -> str:
+    return item.name.removesuffix(getattr(item, "suffix", "")) if hasattr(item, "suffix") else item.name
+
+
+def samples(translator, files: dict[str, Files], source: str, to: str, stem: Path, n: int = 10) -> None:
+    """A sheet of the first n test files, unpicked: input, translation, and the truth where files are paired by name."""
+    import cv2
+    import numpy as np
+    import torch.nn.functional as F
+
+    domains = translator.domains
+    given = whole(domains[source], (files[source].test or files[source].train)[:n])
+    on = [s.to(translator.device) for s in given]
+    rows = [pictures(given), translate_all(domains[source], translator.system.translator(to), on)]
+    if files[source].test and [*map(item_name, files[source].test)] == [*map(item_name, files[to].test)]:
+        rows.append(pictures(whole(domains[to], files[to].test[:n])))
+    side = 160
+
+    def square(x):
+        x = x if x.shape[0] == 3 else x.repeat(3, 1, 1)
+        ratio = side / max(x.shape[1:])
+        x = F.interpolate(x[None], scale_factor=ratio, mode="area" if ratio < 1 else "nearest")[0]
+        x = F.pad(x, (0, side - x.shape[2], 0, side - x.shape[1]), value=1.0)
+        return F.pad(x, (2, 2, 2, 2), value=1.0)
+
+    sheet = torch.cat([torch.cat([square(x) for x in row], 2) for row in rows], 1)
+    array = (sheet.clamp(0, 1).permute(1, 2, 0).numpy()[..., ::-1] * 255).round().astype(np.uint8)
+    cv2.imwrite(f"{stem}.jpg", array, [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def show(stem: Path) -> list[str]:
+    return [f"![unpicked test files: input, translation, truth where there is one](results/{stem.name}.jpg)"]
