@@ -25,6 +25,7 @@ class Picture(NamedTuple):
 
     name: str
     array: np.ndarray  # [H,W] or [H,W,C] uint8
+    kind = "images"  # a file says it by its suffix
 
 
 Item = Path | Picture
