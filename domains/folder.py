@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from translate.domain import Domain
 from translate.errors import UserError
@@ -30,6 +33,7 @@ class Folder:
         self.cache: dict[int, Sample] = {}
         self.items: list[Item] = files.train
         self.test = files.test
+        self.labels = torch.from_numpy(files.labels["train"]).long() if "train" in files.labels else None  # [items]
         self.bad: list[str] = []
         self._divide(list(range(len(self.items))))
 
@@ -79,21 +83,41 @@ class Folder:
             return [self.domain.split(self._decoded(i))[1] for i in self.train_ids]
         return [self._decoded(i) for i in self.validation_ids]
 
-    def rows(self, indices: range) -> Sample:
-        """Item `index` is the (index mod n)-th of its epoch's permutation, augmented with random numbers of its own."""
+    def items_of(self, indices: range) -> list[int]:
+        """Row `index` shows the (index mod n)-th item of its epoch's permutation."""
         n, items = len(self.train_ids), []
         salt = zlib.crc32(self.name.encode())
         for index in indices:
             epoch, position = divmod(index, n)
-            i = self.train_ids[np.random.default_rng([self.seed, salt, epoch]).permutation(n)[position]]
+            items.append(self.train_ids[np.random.default_rng([self.seed, salt, epoch]).permutation(n)[position]])
+        return items
+
+    def rows(self, indices: range) -> Sample:
+        """Each augmented with random numbers of its own."""
+        items, crops = self.items_of(indices), []
+        salt = zlib.crc32(self.name.encode())
+        for index, i in zip(indices, items):
             whole = self.domain.split(self._decoded(i))[0] if self.few else self._decoded(i)
-            items.append(self.domain.crop(whole, np.random.default_rng([self.seed, salt, 1, index])))
-        return self.domain.collate(items)
+            crops.append(self.domain.crop(whole, np.random.default_rng([self.seed, salt, 1, index])))
+        return self._labelled(self.domain.collate(crops), items)
+
+    def shown(self, n: int) -> list[int]:
+        """The same n held-out items each time, the classes in turn where there are labels."""
+        held = self.train_ids if self.few or not self.validation_ids else self.validation_ids
+        if self.labels is not None:
+            turn = Counter()
+            place = {i: (turn.update([c]) or turn[c], c) for i, c in zip(held, self.labels[held].tolist())}
+            held = sorted(held, key=place.__getitem__)
+        return [held[i % len(held)] for i in range(n)]
 
     def preview(self, n: int) -> Sample:
-        """The same n held-out items each time, in the training shape."""
-        held = self._held_out() or [self._decoded(i) for i in self.train_ids]
-        return self.domain.collate([self.domain.crop(held[i % len(held)], None) for i in range(n)])
+        """In the training shape."""
+        items = self.shown(n)
+        parts = [self.domain.split(self._decoded(i))[1] if self.few else self._decoded(i) for i in items]
+        return self._labelled(self.domain.collate([self.domain.crop(part, None) for part in parts]), items)
+
+    def _labelled(self, s: Sample, items: list[int]) -> Sample:
+        return s if self.labels is None else replace(s, label=self.labels[items])
 
     def validation(self) -> list[Sample]:
         """Views of the held-out items, a batch of one each."""

@@ -16,6 +16,7 @@ from translate.errors import UserError, reason
 BUILTIN = {
     "photos": ("photos2vangogh", "a"),
     "vangogh": ("photos2vangogh", "b"),
+    "digits": ("digits/digits.npz", ""),
 }
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
 
@@ -40,7 +41,7 @@ class Files:
 
 
 def find(spec: str, side: str) -> Files:
-    """The items that a specification names. side: "a" or "b", for sources that hold both."""
+    """The items that a specification names. side: "a" or "b", for sources that hold both; "" for one collection."""
     if spec.startswith("@"):
         return _listed(Path(spec[1:]).expanduser())
     path = Path(spec).expanduser()
@@ -64,7 +65,9 @@ def find(spec: str, side: str) -> Files:
     ]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
-    raise UserError(f"--{side} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
+    raise UserError(
+        f"--{side or 'data'} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}"
+    )
 
 
 def _path(path: Path, side: str) -> Files:
@@ -108,19 +111,26 @@ def _listed(path: Path) -> Files:
 
 
 def _npz(path: Path, side: str) -> Files:
-    """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]; classes trainA_y ..., test_y."""
+    """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]; classes trainA_y ..., test_y.
+
+    One collection is x_train, x_test, with its classes y_train, y_test.
+    """
+    names = {split: f"{split}{side.upper()}" if side else f"x_{split}" for split in ("train", "test")}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            splits = {split: f"{split}{side.upper()}" for split in ("train", "test")}
-            arrays = {split: archive[key] for split, key in splits.items() if key in archive}
-            keys = {split: (f"{key}_y", f"{split}_y") for split, key in splits.items()}
+            arrays = {split: archive[key] for split, key in names.items() if key in archive}
+            keys = {split: (f"{key}_y", f"{split}_y", f"y_{split}") for split, key in names.items()}
             labels = {split: archive[k] for split, named in keys.items() for k in named if k in archive}
     except Exception as error:  # numpy raises a dozen kinds for a damaged archive
         raise UserError(f"{path} cannot be read as an .npz archive ({reason(error)}): save it again") from error
     if "train" not in arrays:
-        raise UserError(
-            f"{path} has no array train{side.upper()}: it must hold trainA and trainB (testA, testB if you like)"
+        wanted = (
+            "trainA and trainB (testA, testB if you like)" if side else "x_train (x_test, y_train, y_test if you like)"
         )
+        raise UserError(f"{path} has no array {names['train']}: it must hold {wanted}")
+    for split in labels.keys() & arrays.keys():
+        if labels[split].shape != arrays[split].shape[:1] or labels[split].dtype.kind not in "iu":
+            raise UserError(f"{path}: the classes of {names[split]} must be one whole number a picture")
     for split, array in arrays.items():
         shape = list(array.shape)
         if (
@@ -130,11 +140,11 @@ def _npz(path: Path, side: str) -> Files:
             or array.dtype.kind not in "uf"
         ):
             raise UserError(
-                f"{path}: {split}{side.upper()} is {array.dtype}{shape}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]"
+                f"{path}: {names[split]} is {array.dtype}{shape}; pictures are [N,H,W] or [N,H,W,3], uint8 or float in [0, 1]"
             )
         if array.dtype.kind == "f" and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise UserError(
-                f"{path}: {split}{side.upper()} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8"
+                f"{path}: {names[split]} has values outside [0, 1] or NaN: scale it to [0, 1], or give uint8"
             )
         if array.dtype != np.uint8:
             arrays[split] = (

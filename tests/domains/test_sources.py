@@ -96,10 +96,12 @@ def test_empty_folders_are_refused(tmp_path):
 
 def test_built_in_sets():
     """Photographs and Van Goghs are there without a download."""
-    assert {"photos", "vangogh"} <= set(BUILTIN)
+    assert {"photos", "vangogh", "digits"} <= set(BUILTIN)
     for name in BUILTIN:
         for side in "ab":
-            assert find(name, side).name == name and all(p.is_file() for p in find(name, side).train)
+            assert find(name, side).name == name and all(
+                isinstance(p, Picture) or p.is_file() for p in find(name, side).train
+            )
     photos, vangogh = find("photos", "b"), find("vangogh", "a")  # on either side
     assert (photos.name, len(photos.train), len(photos.test)) == ("photos", 48, 8)
     assert (vangogh.name, len(vangogh.train), len(vangogh.test)) == ("vangogh", 7, 2)
@@ -108,7 +110,7 @@ def test_built_in_sets():
 def test_unknown_names_list_the_nearest(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_ROOT, raising=False)
     refused("vangoh", "b", r"--b vangoh: no such file, folder or set; the nearest names are vangogh.* --data_root")
-    refused("qqqq", "a", "the nearest names are photos, vangogh")
+    refused("qqqq", "a", "the nearest names are digits, photos, vangogh")
     touch(tmp_path, "images/monet/1.png", "digits/mnist2usps.npz")
     monkeypatch.setenv(DATA_ROOT, str(tmp_path))
     refused("mone", "a", "the nearest names are monet")
@@ -121,8 +123,8 @@ def test_sets_of_ones_own_are_found_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv(DATA_ROOT, f"{first}:{second}")
     assert find("monet", "a").train == [first / "monet/1.png"], "in the order of the roots"
     assert find("cats", "b").train == [second / "images/cats/trainB/2.png"]
-    np.savez(second / "images" / "digits.npz", trainA=np.zeros((3, 4, 4), np.uint8))
-    assert len(find("digits", "a").train) == 3
+    np.savez(second / "images" / "edges.npz", trainA=np.zeros((3, 4, 4), np.uint8))
+    assert len(find("edges", "a").train) == 3
 
 
 def npz(path: Path, **arrays) -> Path:

@@ -1,0 +1,94 @@
+"""What a picture, a voice or a sentence is conditioned on, row by row, and wrong conditions for a critic that reads them."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from translate.errors import UserError
+from translate.sample import Sample
+
+from .folder import Folder
+
+
+@dataclass
+class Labels:
+    """Classes 0 to n - 1. A condition is a Sample of nothing but its label: x [B,0], label [B]."""
+
+    classes: int
+    suffixes = ()
+
+    @property
+    def kind(self) -> str:
+        return f"{self.classes} classes"
+
+    def spec(self) -> dict:
+        return {"domain": "labels", "classes": self.classes}
+
+    def of(self, labels: Tensor) -> Sample:
+        return Sample(torch.zeros(len(labels), 0, device=labels.device), label=labels)
+
+    def blank(self, n: int) -> Sample:
+        return self.of(torch.zeros(n, dtype=torch.long))
+
+    def normalise(self, s: Sample) -> Sample:
+        return s
+
+    def relax(self, s: Sample) -> Sample:
+        return s
+
+    def harden(self, s: Sample) -> Sample:
+        return s
+
+    def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
+        path = stem.with_suffix(".txt")
+        path.write_text("\n".join(f"{name}: {s.label.tolist()}" for name, s in rows.items()))
+        return [path]
+
+
+class Conditions:
+    """A Source beside another one: row i is the condition of that one's row i.
+
+    values: the condition of each of its items, labels, sentences, pictures or mels. wrong: instead that of another training item, drawn as a
+    function of (seed, i), and never an equal one. With both, a critic is shown the matching-aware set (Reed 2016,
+    arXiv:1605.05396, algorithm 1): (real, its condition), (fake, its condition), (real, a wrong condition).
+    """
+
+    def __init__(self, of: Folder, domain, values: Sample, wrong: bool = False):
+        self.of, self.domain, self.values, self.wrong = of, domain, values, wrong
+        self.name = f"{'wrong ' if wrong else ''}conditions of {of.name}"
+        told = [t.reshape(len(values), -1).double() for t in values if t is not None]
+        self.groups = torch.unique(torch.cat(told, 1), dim=0, return_inverse=True)[
+            1
+        ].numpy()  # equal ones share a number
+        if wrong and len(set(self.groups[of.train_ids])) == 1:
+            raise UserError(
+                f"{of.name}: all its conditions are equal, so none is wrong; choose a model without conditions"
+            )
+
+    def rows(self, indices: range) -> Sample:
+        items = self.of.items_of(indices)
+        return self.values[[self._other(i, index) for i, index in zip(items, indices)] if self.wrong else items]
+
+    def preview(self, n: int) -> Sample:
+        items = self.of.shown(n)
+        return self.values[[self._other(i, index) for index, i in enumerate(items)] if self.wrong else items]
+
+    def _other(self, item: int, index: int) -> int:
+        rng = np.random.default_rng([self.of.seed, zlib.crc32(b"wrong"), index])
+        while self.groups[other := int(rng.choice(self.of.train_ids))] == self.groups[item]:
+            pass
+        return other
+
+
+def labels_of(folder: Folder, wrong: bool = False) -> Conditions:
+    """The classes of a labelled collection as conditions."""
+    if folder.labels is None:
+        raise UserError(f"{folder.name} has no labels: give an .npz with y_train, or a model without conditions")
+    domain = Labels(int(folder.labels.max()) + 1)
+    return Conditions(folder, domain, domain.of(folder.labels), wrong)
