@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
+from domains.conditions import labels_of
 from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture
 from tests.tokens import Sentences, Tokens
+from translate import penalty
 from translate.loop import Trainer
+from translate.modules.conditional import (
+    AuxiliaryClass,
+    Critic,
+    Flat,
+    Join,
+    Joined,
+    LabelEmbedding,
+    OneHot,
+    Pooled,
+    Realism,
+    Split,
+)  # fmt: skip
 from translate.modules.cycle import Pair
+from translate.modules.noise import FromNoise, ToCode
+from translate.nets import dcgan
 from translate.recipe import Recipe, Run
 from translate.system import System
+from translate.systems.acgan import ACGAN
+from translate.systems.autoencoder import VAE, AutoEncoder
+from translate.systems.began import BEGAN
+from translate.systems.bigan import BiGAN
 from translate.systems.cyclegan import CycleGAN
+from translate.systems.gan import GAN
+from translate.systems.infogan import InfoGAN, Posterior
 
 CPU = torch.device("cpu")
 
@@ -53,7 +78,36 @@ DECODER = {"images": dict(width=4, down=1), "tokens": {}}
 CRITIC = {"images": dict(width=4, layers=1, scales=2), "tokens": {}}
 
 
-def cyclegan(kind: str, A, B, batch: int, pool: int) -> System:
+def two_sides(kind: str) -> dict:
+    return {side: SOURCES[kind](side) for side in "ab"}
+
+
+def one_collection(kind: str) -> dict:
+    return {"x": SOURCES[kind]("x")}
+
+
+def labelled(kind: str) -> dict:
+    x = SOURCES[kind]("x")
+    x.labels = torch.arange(len(x.items)) % 3
+    return {"x": x, "c": labels_of(x)}
+
+
+def matching_aware(kind: str) -> dict:
+    data = labelled(kind)
+    return data | {"wrong": labels_of(data["x"], wrong=True)}
+
+
+class Case(NamedTuple):
+    """How a system is built small: (kind, data, batch, pool) -> System."""
+
+    build: Callable[..., System]
+    data: Callable[[str], dict] = one_collection
+    kinds: tuple[str, ...] = ("images", "tokens")
+
+
+def cyclegan(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+
     def direction(source, target):
         return Pair(source.encoder(**ENCODER[kind]), target.decoder(**DECODER[kind]))
 
@@ -63,8 +117,73 @@ def cyclegan(kind: str, A, B, batch: int, pool: int) -> System:
     return CycleGAN(A, B, direction(A, B), direction(B, A), critic(A), critic(B), pool=pool, batch=batch)
 
 
-SYSTEMS = {CycleGAN: cyclegan}
-CASES = [(system, kind) for system in SYSTEMS for kind in SOURCES]
+NOISE = 6
+
+
+def generator(kind: str, domain, noise: int = NOISE) -> nn.Module:
+    if kind == "images":
+        return dcgan.Generator(domain.channels, domain.size, noise, width=4)
+    return FromNoise(domain.decoder(), noise, (domain.length, 6))
+
+
+def body(kind: str, domain) -> nn.Module:
+    if kind == "images":
+        return dcgan.Body(domain.channels, domain.size, width=4)
+    return Pooled(domain.encoder(width=6), 6, 6)
+
+
+def gan(kind: str, data: dict, batch: int, pool: int) -> System:
+    """With all that a member of the family may have at once."""
+    X, features = data["x"].domain, body(kind, data["x"].domain)
+    g = Joined(generator(kind, X), OneHot(3))
+    d = Critic(features, Split(features.features, LabelEmbedding(3, 5), width=8))
+    penalties = {penalty.gradient: 10.0, penalty.r1: 1.0, penalty.consistency: 2.0}
+    return GAN(X, g, d, penalties=penalties, every=2, critic_steps=2, matching=1.0, pool=pool, batch=batch)
+
+
+def acgan(kind: str, data: dict, *_) -> System:
+    X, features = data["x"].domain, body(kind, data["x"].domain)
+    return ACGAN(X, Joined(generator(kind, X), OneHot(3)), Critic(features, AuxiliaryClass(features.features, 3)))
+
+
+def infogan(kind: str, data: dict, *_) -> System:
+    X, features = data["x"].domain, body(kind, data["x"].domain)
+    d = Critic(features, Realism(features.features))
+    return InfoGAN(X, generator(kind, X), d, Posterior(features.features, 3, 1, width=8))
+
+
+def bigan(kind: str, data: dict, *_) -> System:
+    X, features = data["x"].domain, body(kind, data["x"].domain)
+    d = Critic(features, Join(features.features, Flat(NOISE), width=8))
+    return BiGAN(X, generator(kind, X), ToCode(body(kind, X), NOISE), d)
+
+
+def autoencoder(kind: str, data: dict, *_) -> System:
+    X = data["x"].domain
+    return AutoEncoder(X, generator(kind, X), ToCode(body(kind, X), NOISE))
+
+
+def vae(kind: str, data: dict, *_) -> System:
+    X = data["x"].domain
+    return VAE(X, generator(kind, X), ToCode(body(kind, X), 2 * NOISE), kl=0.01)
+
+
+def began(kind: str, data: dict, *_) -> System:
+    X = data["x"].domain
+    return BEGAN(X, generator(kind, X), Pair(X.encoder(**ENCODER[kind]), X.decoder(**DECODER[kind])))
+
+
+SYSTEMS = {
+    CycleGAN: Case(cyclegan, two_sides),
+    GAN: Case(gan, matching_aware),
+    ACGAN: Case(acgan, labelled),
+    InfoGAN: Case(infogan),
+    BiGAN: Case(bigan),
+    AutoEncoder: Case(autoencoder),
+    VAE: Case(vae),
+    BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
+}
+CASES = [(system, kind) for system, case in SYSTEMS.items() for kind in case.kinds]
 NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]
 
 
@@ -73,10 +192,9 @@ def recipe_of(system: type[System], kind: str, pool: int = 4, **run) -> Recipe:
     numbers = Run(
         **dict(steps=4, batch=2, precision="fp32", log_every=1, sample_every=2, judge_every=2, save_every=2) | run
     )
-    data = {side: SOURCES[kind](side) for side in "ab"}
-    domains = [source.domain for source in data.values()]
-    build = SYSTEMS[system]
-    return Recipe(data, lambda: build(kind, *domains, numbers.batch, pool), numbers, name=system.__name__.lower())
+    case = SYSTEMS[system]
+    data = case.data(kind)
+    return Recipe(data, lambda: case.build(kind, data, numbers.batch, pool), numbers, name=system.__name__.lower())
 
 
 def trainer_of(system: type[System], kind: str, **how) -> Trainer:

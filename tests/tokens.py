@@ -205,10 +205,19 @@ class Sentences:
         rng = np.random.default_rng([seed, len(name)])
         lengths = rng.integers(1, domain.length + 3, n)
         self.items = [Sample(torch.from_numpy(rng.integers(FIRST_WORD, domain.vocabulary, k))) for k in lengths]
+        self.train_ids = list(range(n))
+
+    def items_of(self, indices: range) -> list[int]:
+        return [int(np.random.default_rng([self.seed, i]).integers(len(self.items))) for i in indices]
+
+    def shown(self, n: int) -> list[int]:
+        return [i % len(self.items) for i in range(n)]
 
     def rows(self, indices: range) -> Sample:
-        rngs = [np.random.default_rng([self.seed, i]) for i in indices]
-        return self.domain.collate([self.domain.crop(self.items[rng.integers(len(self.items))], rng) for rng in rngs])
+        rngs = [np.random.default_rng([self.seed, 1, i]) for i in indices]
+        return self.domain.collate(
+            [self.domain.crop(self.items[i], rng) for i, rng in zip(self.items_of(indices), rngs)]
+        )
 
     def preview(self, n: int) -> Sample:
-        return self.domain.collate([self.domain.crop(self.items[i % len(self.items)], None) for i in range(n)])
+        return self.domain.collate([self.domain.crop(self.items[i], None) for i in self.shown(n)])

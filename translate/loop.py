@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -167,7 +168,8 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
     best = bundle.score(out / "best")
     per_step = draws(trainer.system)
     feed = batches(recipe.data, run.batch, trainer.step * per_step, run.steps * per_step, device)
-    shown = {key: source.domain.normalise(source.preview(4).to(device)) for key, source in recipe.data.items()}
+    n = trainer.system.shown
+    shown = {key: source.domain.normalise(source.preview(n).to(device)) for key, source in recipe.data.items()}
 
     def due(every: int) -> bool:
         return trainer.step % every == 0 or trainer.step == run.steps
@@ -240,13 +242,19 @@ def means_or_stop(trainer: Trainer, out: Path) -> dict[str, float]:
 
 
 def preview(recipe: Recipe, rows: dict[str, Sample], stem: Path) -> list[Path]:
-    """One picture for each side that translations start from: input, translation, cycle."""
+    """One picture for each source that is shown: input, translation, cycle, or samples beside real ones."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     files = []
     for key, source in recipe.data.items():
-        mine = {name.replace("_", " → "): s.to("cpu") for name, s in rows.items() if name.split("_")[0] == key}
+        mine = {title(name, recipe.data): s.to("cpu") for name, s in rows.items() if name.split("_")[0] == key}
         files += source.domain.preview(mine, stem.with_name(f"{stem.name}_{key}")) if mine else []
     return files
+
+
+def title(row: str, keys: Iterable[str]) -> str:
+    """a_b_a -> a → b → a, x_again -> again"""
+    first, *others = row.split("_")
+    return " → ".join([first, *others]) if set(others) <= set(keys) else " ".join(others)
 
 
 @contextmanager

@@ -31,12 +31,14 @@ class System(nn.Module):
     updates: tuple[Update, ...] = (Update("g"), Update("d"))
     ema: tuple[str, ...] = ("g",)  # players whose averaged weights are sampled from and exported
     shared: tuple[str, ...] = ()  # names of parameters that two players may own together
+    shown: int = 4  # items of each source that a person looks at
 
     def players(self) -> dict[str, list[nn.Module]]:
         raise NotImplementedError
 
     def sample(self, **batch: Sample) -> dict[str, Sample]:
-        """What a person wants to see of a batch. A row `a_b` is `a` translated to `b`; `a_b_a` comes back."""
+        """What a person wants to see of a batch, by names that begin with a data key. A row `a_b` is `a` translated to `b`, `a_b_a`
+        comes back; after keys, words: `x_again`."""
         raise NotImplementedError
 
     def translator(self, to: str) -> nn.Module:

@@ -40,8 +40,11 @@ def test_it_holds_the_generators_state_and_nothing_else(system, kind):
     }
     assert set(parts(built)) == expected
     assert {name for player in built.ema for name in built.names_of(player)} <= expected
-    assert not any(name in expected for name in built.names_of("d"))
-    assert ("a2b.decoder.temperature" in expected) == (kind == "tokens"), "schedules belong to it"
+    assert not any(
+        name in expected for player in set(built.players()) - set(built.ema) for name in built.names_of(player)
+    )
+    temperatures = {name for name, _ in built.named_buffers() if name.endswith("temperature")}
+    assert temperatures <= expected and bool(temperatures) == (kind == "tokens"), "schedules belong to it"
 
 
 def test_there_and_back(tmp_path):

@@ -12,7 +12,7 @@ from translate.ema import EMA
 from translate.errors import UserError
 from translate.feed import batches
 from translate.log import NoLog
-from translate.loop import Trainer, lr_share, only, showing, train
+from translate.loop import Trainer, lr_share, only, showing, title, train
 from translate.recipe import Recipe, Run
 from translate.sample import Sample
 from translate.system import System, Update
@@ -271,6 +271,11 @@ def test_looking_changes_nothing(system, kind, tmp_path):
     assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0] | finals[1])
 
 
+def test_rows_have_titles():
+    titles = {"a": "a", "a_b": "a → b", "a_b_a": "a → b → a", "x_again": "again", "x_1": "1"}
+    assert {row: title(row, "abx") for row in titles} == titles
+
+
 @every_case
 def test_the_best_is_kept_and_samples_are_written(system, kind, tmp_path):
     scores = iter([0.5, 0.2, 0.9, 0.3])
@@ -281,15 +286,15 @@ def test_the_best_is_kept_and_samples_are_written(system, kind, tmp_path):
             seen.append((step, found["score"]))
 
         def pictures(self, step, files):
-            assert len(files) == 2 and all(path.is_file() and path.stat().st_size for path in files)
-            seen.append((step, [path.name[:13] for path in files]))
+            assert all(path.is_file() and path.stat().st_size for path in files)
+            seen.append((step, [path.name.partition(".")[0] for path in files]))
 
     recipe = replace(recipe_of(system, kind, sample_every=2, judge_every=1), judge=lambda *_: {"score": next(scores)})
     assert train(recipe, tmp_path, CPU, lambda _: Log()) == 0
     assert [s for s in seen if isinstance(s[1], float)] == [(1, 0.5), (2, 0.2), (3, 0.9), (4, 0.3)]
+    looked_at = "ab" if "a" in recipe.data else "x"
     assert [s for s in seen if isinstance(s[1], list)] == [
-        (2, ["step_000002_a", "step_000002_b"]),
-        (4, ["step_000004_a", "step_000004_b"]),
+        (step, [f"step_00000{step}_{key}" for key in looked_at]) for step in (2, 4)
     ]
     from translate.bundle import load_bundle
 

@@ -13,6 +13,7 @@ from domains.images import Images
 from tests.cases import CASES, NAMES, SOURCES, SYSTEMS, batch_of, recipe_of, trainer_of
 from translate.errors import UserError
 from translate.feed import batches
+from translate.loop import draws
 from translate.sample import Sample
 from translate.system import System
 from translate.systems.cyclegan import CycleGAN
@@ -28,10 +29,10 @@ def test_every_system_is_covered_on_every_domain():
         c
         for m in modules
         for c in vars(m).values()
-        if isinstance(c, type) and issubclass(c, System) and c.__module__ == m.__name__
+        if isinstance(c, type) and issubclass(c, System) and c.__module__ == m.__name__ and hasattr(c, "loss_g")
     }
     assert written == set(SYSTEMS)
-    assert len(CASES) == len(SYSTEMS) * len(SOURCES) == 2
+    assert len(CASES) == len(SYSTEMS) * len(SOURCES) - 1 == 15, "all but BEGAN on sentences"
 
 
 @every_case
@@ -54,11 +55,11 @@ def test_an_update_gives_gradients_to_its_player_alone(system, kind, batch):
 
         optimiser.step = watch
 
-    data = recipe_of(system, kind, batch=batch).data
-    feed = batches(data, batch, 0, 6, trainer.device)
+    data, updates = recipe_of(system, kind, batch=batch).data, trainer.system.updates
+    feed = batches(data, batch, 0, 6 * draws(trainer.system), trainer.device)
     for _ in range(6):
         trainer.train_step(feed)
-    assert steps == [u.player for _ in range(6) for u in trainer.system.updates]
+    assert steps == [u.player for step in range(6) for u in updates if u.active(step) for _ in range(u.repeat)]
     assert learned == {player: set(trainer.system.names_of(player)) for player in learned}, (
         "every parameter of a player learns"
     )
@@ -82,12 +83,13 @@ def test_what_a_person_sees(system, kind):
     recipe = recipe_of(system, kind)
     built = recipe.system()
     rows = built.sample(**batch_of(recipe))
-    assert set(recipe.data) <= set(rows)
-    assert all(set(name.split("_")) <= set(recipe.data) and len(s) == recipe.run.batch for name, s in rows.items())
-    for key in recipe.data:
-        assert isinstance(built.translator(key), nn.Module)
-        assert f"{key}_{'ab'.replace(key, '')}" in rows
-        assert all(s.x.isfinite().all() for s in rows.values() if s.x.is_floating_point())
+    assert len(rows) > 1 and all(name.split("_")[0] in recipe.data for name in rows)
+    assert all(len(s) == recipe.run.batch for s in rows.values())
+    assert all(s.x.isfinite().all() for s in rows.values() if s.x.is_floating_point())
+    if set(recipe.data) == {"a", "b"}:
+        for key, other in ("ab", "ba"):
+            assert isinstance(built.translator(key), nn.Module)
+            assert {key, f"{key}_{other}"} <= set(rows)
 
 
 class Add(nn.Module):

@@ -1,0 +1,35 @@
+"""Generators and encoders of codes out of a domain's own halves."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..sample import Sample
+
+
+class FromNoise(nn.Module):
+    """A domain's decoder as a generator: noise [B,noise] -> code [B,*shape] -> sample. shape: (C,H,W), or (T,D) of sequences."""
+
+    def __init__(self, decoder: nn.Module, noise: int, shape: tuple[int, ...]):
+        super().__init__()
+        self.noise, self.shape, self.decoder = noise, shape, decoder
+        self.fc = nn.Linear(noise, math.prod(shape))
+
+    def forward(self, z: Sample, like: Sample | None = None) -> Sample:
+        code = self.fc(z.x).unflatten(1, self.shape)
+        everywhere = torch.ones(code.shape[:2], dtype=torch.bool, device=code.device) if len(self.shape) == 2 else None
+        return self.decoder(Sample(code, everywhere), like=like)
+
+
+class ToCode(nn.Module):
+    """Features of a body -> code [B,width]."""
+
+    def __init__(self, body: nn.Module, width: int):
+        super().__init__()
+        self.body, self.out = body, nn.Linear(body.features, width)
+
+    def forward(self, s: Sample) -> Tensor:
+        return self.out(self.body(s)).float()
