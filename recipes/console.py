@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-TRAINING = {"cyclegan": "Photographs to Van Goghs, or any two collections."}
+TRAINING = {
+    "cyclegan": "Photographs to Van Goghs, or any two collections.",
+    "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
+}
 TOOLS = {
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",

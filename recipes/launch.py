@@ -66,17 +66,27 @@ def _bare_flags(function: Callable, argv: list[str]) -> list[str]:
 
 
 def _parser(function: Callable):
-    from jsonargparse import ArgumentParser
+    import inspect
+    from argparse import RawDescriptionHelpFormatter
 
-    parser = ArgumentParser(prog=f"{function.__name__}.py", description=function.__doc__.split("Args:")[0].strip())
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+    class Help(DefaultHelpFormatter, RawDescriptionHelpFormatter):
+        """The description's lines stay lines."""
+
+    about = inspect.cleandoc(function.__doc__.split("Args:")[0])
+    parser = ArgumentParser(prog=f"{function.__name__}.py", description=about, formatter_class=Help)
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config writes it")
     return parser
 
 
 def parse(recipe: Callable, argv: list[str]):
+    import inspect
+
+    own = inspect.signature(recipe).parameters
     for arg in argv:
         old = arg.split("=")[0].removeprefix("--")
-        if arg.startswith("--") and old in OLD_FLAGS:
+        if arg.startswith("--") and old in OLD_FLAGS and old not in own:
             raise UserError(f"--{old} is another program's flag; here it is {OLD_FLAGS[old]}")
     parser = _parser(recipe)
     parser.add_function_arguments(recipe)
@@ -111,14 +121,15 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
     if place["data_root"]:
         os.environ["UNPAIRED_DATA"] = place["data_root"]
 
-    from domains.folder import report
+    from domains.folder import Folder, report
     from translate import runtime
     from translate.log import NoLog, RunLog
     from translate.loop import train
 
     device = runtime.start(place["device"])
     recipe = replace(recipe_function(**options), name=recipe_function.__name__)
-    for folder in recipe.data.values():
+    folders = [source for source in recipe.data.values() if isinstance(source, Folder)]
+    for folder in folders:
         folder.scan()
         if runtime.rank() == 0:
             report(folder)
@@ -135,8 +146,8 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
 
         build = recipe.system
         recipe = replace(recipe, system=lambda: initialise(build(), Path(place["init_from"])))
-    names = [folder.name for folder in recipe.data.values()]
-    out = Path(place["out"] or Path("runs", "-".join([recipe.name, *names])))
+    named = recipe.folder or "-".join([recipe.name, *(folder.name for folder in folders)])
+    out = Path(place["out"] or Path("runs", named))
     facts = describe(recipe, options, place, device)
     if runtime.rank() == 0:
         claim(out, facts)
@@ -164,7 +175,7 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
         if stopped:
             sys.stderr.write("\nstopped, everything is saved: repeat the command to go on\n")
         else:
-            print(f"done: open {out / 'index.html'}, or translate: python scripts/convert.py {out} --to b INPUT OUTPUT")
+            print(f"done: open {out / 'index.html'}, or {recipe.then.format(out=out)}")
     return 128 + stopped if stopped else 0
 
 
@@ -194,9 +205,9 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
     git = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     return {
         "recipe": recipe.name,
-        "args": {"a": options["a"], "b": options["b"]} | recipe.args,
+        "args": options | recipe.args,
         "init_from": place["init_from"],
-        "validation": [folder.protocol for folder in recipe.data.values()],
+        "validation": [s.protocol for s in recipe.data.values() if hasattr(s, "protocol")],
         "selected": recipe.judge.criterion if recipe.judge else "the final checkpoint",
         "environment": {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
@@ -244,11 +255,14 @@ def check(recipe, device) -> int:
     import resource
     import time
 
+    from domains.folder import Folder
     from translate import runtime
     from translate.feed import batches
     from translate.loop import Trainer, draws
 
     for side, folder in recipe.data.items():
+        if not isinstance(folder, Folder):
+            continue
         print(
             f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}"
         )

@@ -57,3 +57,5 @@ class Recipe:
     )  # resolved: with them and the domains' specs the networks are rebuilt
     title: str = ""
     paper: str = ""
+    folder: str = ""  # of a run, below runs/; default: the recipe's name and those of its data
+    then: str = "translate: python scripts/convert.py {out} --to b INPUT OUTPUT"  # what to do with a finished run

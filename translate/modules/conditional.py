@@ -36,11 +36,11 @@ def spectral(critic: nn.Module) -> nn.Module:
 
 
 class Realism(nn.Module):
-    """One score, whatever the condition."""
+    """One score, whatever the condition. No bias: objectives of differences (Wasserstein, relativistic) give it no gradient."""
 
     def __init__(self, features: int):
         super().__init__()
-        self.out = nn.Linear(features, 1)
+        self.out = nn.Linear(features, 1, bias=False)
 
     def forward(self, h: Tensor, c: Sample | None = None) -> list[Tensor]:
         return [self.out(h).float()]

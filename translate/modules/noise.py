@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..sample import Sample
 
@@ -25,11 +25,11 @@ class FromNoise(nn.Module):
 
 
 class ToCode(nn.Module):
-    """Features of a body -> code [B,width]."""
+    """Sample -> its code, a vector [B,width], out of a body's features."""
 
     def __init__(self, body: nn.Module, width: int):
         super().__init__()
         self.body, self.out = body, nn.Linear(body.features, width)
 
-    def forward(self, s: Sample) -> Tensor:
-        return self.out(self.body(s)).float()
+    def forward(self, s: Sample) -> Sample:
+        return Sample(self.out(self.body(s)).float())

@@ -22,15 +22,22 @@ def halvings(size: int) -> int:
 class Generator(nn.Module):
     """Noise [B,noise] -> picture [B,channels,size,size] in [-1, 1]. size: any multiple of 2**halvings(size)."""
 
-    def __init__(self, channels: int = 3, size: int = 64, noise: int = 100, width: int = 64):
+    def __init__(
+        self,
+        channels: int = 3,
+        size: int = 64,
+        noise: int = 100,
+        width: int = 64,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+    ):
         super().__init__()
         n = halvings(size)
         self.noise, self.side = noise, size >> n
         widths = [width << i for i in reversed(range(n))]  # 512, 256, 128, 64 at 64 pixels
         self.fc = nn.Linear(noise, widths[0] * self.side**2, bias=False)
-        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(True)]
+        layers: list[nn.Module] = [norm(widths[0]), nn.ReLU(True)]
         for i, o in zip(widths, widths[1:]):
-            layers += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(True)]
+            layers += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), norm(o), nn.ReLU(True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1))
 
     def forward(self, z: Sample, like: Sample | None = None) -> Sample:

@@ -15,7 +15,7 @@ from .generative import Generative
 
 
 class AutoEncoder(Generative):
-    """e: Sample -> code [B,g.noise]; codes lie on the sphere of radius sqrt(noise), about where Gaussian noise lies."""
+    """e: Sample -> code, x [B,g.noise]; codes lie on the sphere of radius sqrt(noise), about where Gaussian noise lies."""
 
     updates = (Update("g"),)
 
@@ -27,7 +27,7 @@ class AutoEncoder(Generative):
         return {"g": [self.g, self.e]}
 
     def encode(self, x: Sample) -> Tensor:
-        return F.normalize(self.e(x)) * math.sqrt(self.g.noise)
+        return F.normalize(self.e(x).x) * math.sqrt(self.g.noise)
 
     def loss_g(self, x: Sample) -> Losses:
         return dict(reconstruction_x=self.X.distance(self.g(Sample(self.encode(x)), like=x), x))
@@ -39,7 +39,7 @@ class AutoEncoder(Generative):
 
 
 class VAE(AutoEncoder):
-    """Kingma 2014, arXiv:1312.6114. e: Sample -> [B, 2 g.noise], mean and log variance.
+    """Kingma 2014, arXiv:1312.6114. e: Sample -> x [B, 2 g.noise], mean and log variance.
 
     kl: weight of the divergence from the prior, in the domain's distance a nat: for pictures, whose distance is the mean of |error|,
     b / (numbers a picture) makes the sum the bound of eq. 7 under Laplace noise of scale b.
@@ -50,10 +50,10 @@ class VAE(AutoEncoder):
         self.kl = kl
 
     def encode(self, x: Sample) -> Tensor:
-        return self.e(x).chunk(2, 1)[0]
+        return self.e(x).x.chunk(2, 1)[0]
 
     def loss_g(self, x: Sample) -> Losses:
-        mean, log_variance = self.e(x).chunk(2, 1)
+        mean, log_variance = self.e(x).x.chunk(2, 1)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         return dict(
             reconstruction_x=self.X.distance(self.g(Sample(z), like=x), x),

@@ -16,7 +16,7 @@ from .generative import Generative
 
 
 class BiGAN(Generative):
-    """e: Sample -> code [B,g.noise]. d: (sample, code as a Sample) -> scores."""
+    """e: Sample -> code, x [B,g.noise]. d: (sample, code as a Sample) -> scores."""
 
     updates = (Update("d"), Update("g"))
     ema = ("g",)
@@ -31,7 +31,7 @@ class BiGAN(Generative):
     def scores(self, x: Sample) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Of (x, E(x)) and of (G(z), z)."""
         z = self.noise(len(x))
-        return self.d(x, Sample(self.e(x))), self.d(self.g(z), z)
+        return self.d(x, self.e(x)), self.d(self.g(z), z)
 
     def loss_d(self, x: Sample) -> Losses:
         return dict(d_x=self.adv.d(*self.scores(x)))
@@ -42,4 +42,4 @@ class BiGAN(Generative):
 
     def sample(self, x: Sample) -> dict[str, Sample]:
         """Beside each real one G(E(x)), which no loss compares with it."""
-        return dict(x=x, x_again=self.g(Sample(self.e(x)))) | {k: s for k, s in super().sample(x).items() if k != "x"}
+        return dict(x=x, x_again=self.g(self.e(x))) | {k: s for k, s in super().sample(x).items() if k != "x"}

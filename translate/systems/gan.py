@@ -10,6 +10,7 @@ from torch import nn
 
 from ..adv import Adv, non_saturating
 from ..domain import Domain
+from ..nets.improved import HistoricalAverage
 from ..penalty import Penalty
 from ..pool import Pool
 from ..sample import Sample
@@ -23,6 +24,7 @@ class GAN(Generative):
     critic_steps: of the critic to one of the generator, each on a fresh batch.
     pack: samples that are judged together (PacGAN, arXiv:1712.04086); divides the batch.
     matching: weight of feature matching (arXiv:1606.03498, 3.1); the critic then has a `body`.
+    history: weight of historical averaging of both players (3.3).
     pool: earlier fakes that the critic is shown again.
     """
 
@@ -37,12 +39,16 @@ class GAN(Generative):
         critic_steps: int = 1,
         pack: int = 1,
         matching: float = 0.0,
+        history: float = 0.0,
         pool: int = 0,
         batch: int = 1,
     ):
         super().__init__(X, g)
         self.d, self.adv, self.penalties, self.matching, self.together = d, adv, penalties or {}, matching, pack
         self.pool = Pool(X, pool, batch) if pool else None
+        self.history, self.past = history, nn.ModuleDict()
+        if history:
+            self.past.update({player: HistoricalAverage(net) for player, net in (("g", g), ("d", d))})
         self.lazy = bool(penalties) and every > 1
         self.updates = (Update("d", repeat=critic_steps), Update("g"))
         if self.lazy:
@@ -65,7 +71,7 @@ class GAN(Generative):
         loss = self.adv.d(real_scores, self.judge(fake, c))
         if wrong is not None:  # the scores that read the condition also see a real one beside a wrong condition
             loss = (loss + self.adv.d(real_scores[-1:], self.judge(x, wrong)[-1:])) / 2
-        return dict(d_x=loss) | ({} if self.lazy else self.penalised(x, fake, c))
+        return dict(d_x=loss) | self.remembered("d") | ({} if self.lazy else self.penalised(x, fake, c))
 
     def loss_penalty(self, x: Sample, c: Sample | None = None, wrong: Sample | None = None) -> Losses:
         with torch.no_grad():
@@ -76,10 +82,13 @@ class GAN(Generative):
         real, fake = (packed(self.X.relax(s), self.together) for s in (x, fake))
         return {f"penalty_{f.__name__}": weight * f(self.d, real, fake, c) for f, weight in self.penalties.items()}
 
+    def remembered(self, player: str) -> Losses:
+        return {f"history_{player}": self.history * self.past[player]()} if self.history else {}
+
     def loss_g(self, x: Sample, c: Sample | None = None, wrong: Sample | None = None) -> Losses:
         fake = self.draw(len(x), c)
         seen = [self.judge(s, c) for s in ((fake, x) if self.adv.relativistic else (fake,))]
-        losses = dict(adv_x=self.adv.g(*seen))
+        losses = dict(adv_x=self.adv.g(*seen)) | self.remembered("g")
         if self.matching:
             typical = [self.d.body(packed(s, self.together)).mean(0) for s in (fake, x)]
             losses["matching_x"] = self.matching * (typical[0] - typical[1]).square().mean()

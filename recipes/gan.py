@@ -1,0 +1,148 @@
+"""Samples out of noise: the classics of adversarial training, and their baselines, on any collection of pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+# model -> what --help says of it; recipes/models.py holds a function of the same name
+MODELS = {
+    "gan": "fully connected; maxout and dropout in the critic (Goodfellow 2014)",
+    "dcgan": "convolutions, batch norm (Radford 2016)",
+    "dcgan-softmax": "the same, its critic a two-way softmax",
+    "lsgan": "least squares (Mao 2017)",
+    "hinge": "margins (Lim 2017)",
+    "ragan": "more real than the average fake (Jolicoeur-Martineau 2018)",
+    "r1": "non-saturating, slopes on data penalised at each 16th step (Mescheder 2018)",
+    "improved": "feature matching, minibatch discrimination, smoothed labels, history, virtual batch norm (Salimans 2016)",
+    "wgan": "Wasserstein distance, clipped weights (Arjovsky 2017)",
+    "wgan-gp": "Wasserstein distance, gradient penalty (Gulrajani 2017)",
+    "wgan-ct": "the same, and consistency under dropout (Wei 2018)",
+    "sngan": "spectral normalisation, hinge (Miyato 2018)",
+    "pacgan": "DCGAN whose critic judges four samples at once (Lin 2018)",
+    "bigan": "samples and codes judged in pairs (Donahue 2017, Dumoulin 2017)",
+    "infogan": "codes that can be told from the sample, without labels (Chen 2016)",
+    "began": "the critic is an auto-encoder (Berthelot 2017)",
+    "ae": "the decoder of an auto-encoder, a baseline",
+    "vae": "variational auto-encoder, a baseline (Kingma 2014)",
+}
+LABELLED = {
+    "cgan": "the label joined to noise and picture (Mirza 2014)",
+    "acgan": "the critic names the class (Odena 2017)",
+    "projection": "the label's embedding projected on the critic's features (Miyato 2018)",
+    "matching-aware": "a critic that also sees real pictures under wrong labels (Reed 2016)",
+    "matching-split": "the same, realism and match judged apart (Zhang 2017)",
+    "matching-blind": "the same critic as matching-aware, without the wrong labels: what their absence costs",
+}
+WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
+FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are
+
+
+def gan(
+    data: str = "digits",
+    model: str = "wgan-gp",
+    steps: int | None = None,
+    size: int | None = None,
+    batch: int = 64,
+    lr: float | None = None,
+    lr_d: float | None = None,
+    width: int = 32,
+    noise: int = 64,
+    adv: str | None = None,
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    seed: int = 0,
+    budget: Literal["auto", "laptop", "full"] = "auto",
+) -> Recipe:
+    """Learn to draw pictures like those of a collection.
+
+    On the built-in digits: scripts/gan.py --data digits --model wgan-gp
+    Then draw: scripts/sample.py runs/gan-wgan-gp-digits
+
+    MODELS
+
+    Args:
+        data: a collection: a folder, a glob, @list.txt, an .npz (x_train, y_train, x_test, y_test), or the name of a set.
+        model: one of the above.
+        steps: training steps.
+        size: side of the square training crop in pixels, a multiple of 4; that of small pictures, else 64, where left out.
+        batch: pictures a step, over all processes.
+        lr: learning rate of Adam; falls to zero over the second half.
+        lr_d: that of the critic, where it should differ.
+        width: channels of the largest layers; inner ones have more.
+        noise: numbers that a sample is made of.
+        adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,
+            relativistic, relativistic_average, f_kl, f_reverse_kl, f_js, f_gan, f_pearson, f_hellinger, f_total_variation.
+        precision: auto is bf16 where the device gains by it.
+        seed: of weights, data order and noise.
+        budget: default number of steps: laptop or full; auto is full where there is a GPU.
+    """
+    import difflib
+
+    import torch
+
+    from recipes import models
+    from recipes.generative import SampleJudge, open_collection
+    from translate.adv import OBJECTIVES
+    from translate.errors import UserError, at_least
+    from translate.recipe import Recipe, Run
+
+    for value, known, flag in ((model, MODELS | LABELLED, "model"), (adv or "hinge", OBJECTIVES, "adv")):
+        if value not in known:
+            near = difflib.get_close_matches(value, known, 3, 0.3) or sorted(known)
+            raise UserError(f"--{flag} {value}: there is no such one; the nearest names are {', '.join(near)}")
+    if adv and model in FIXED:
+        raise UserError(f"--adv {adv}: the objective of {model} is what it is; leave it out, or choose another --model")
+    full = budget == "full" or (budget == "auto" and torch.cuda.is_available())
+    steps = steps or (50_000 if full else 2000)
+    wasserstein = model in WASSERSTEIN
+    lr = lr or (1e-4 if full and wasserstein else 2e-4)
+    lr_d = lr_d or lr
+    at_least(1, steps=steps, width=width, noise=noise)
+    at_least(0, lr=lr, lr_d=lr_d, seed=seed)
+    if batch < 2 or model == "pacgan" and batch % models.PACKED:
+        raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
+    sources = open_collection(
+        data, size, full, seed, labels=model in LABELLED, wrong=model in ("matching-aware", "matching-split")
+    )
+    x = sources["x"]
+    parts = models.Parts(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
+    every = max(10, steps // 10)
+    run = Run(
+        steps, batch, 0, {"g": lr, "d": lr_d}, (0.0, 0.9) if wasserstein else (0.5, 0.999), precision=precision, seed=seed,
+        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=every, save_every=every,
+    )  # fmt: skip
+    return Recipe(
+        sources,
+        lambda: getattr(models, model.replace("-", "_"))(parts),
+        run,
+        judge=SampleJudge(x),
+        args=dict(
+            model=model,
+            steps=steps,
+            size=x.domain.size,
+            batch=batch,
+            lr=lr,
+            lr_d=lr_d,
+            width=width,
+            noise=noise,
+            adv=adv,
+            precision=precision,
+            seed=seed,
+            budget="full" if full else "laptop",
+        ),  # fmt: skip
+        title=f"{model}: {x.name}",
+        paper=(MODELS | LABELLED)[model],
+        folder=f"gan-{model}-{x.name}",
+        then="draw: python scripts/sample.py {out}",
+    )
+
+
+gan.__doc__ = gan.__doc__.replace(
+    "MODELS",
+    "\n    ".join(
+        ["Models:", *(f"  {name:15} {line}" for name, line in MODELS.items()), "", "Models of labelled collections:"]
+        + [f"  {name:15} {line}" for name, line in LABELLED.items()]
+    ),
+)

@@ -1,0 +1,160 @@
+"""What recipes share that draw from noise: the collection with its conditions, the judge, and a trained generator."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from domains.conditions import Labels, labels_of
+from domains.folder import Folder
+from domains.images import Images, survey
+from domains.metrics import generated
+from domains.metrics import images as judges
+from domains.sources import Files, Picture, find
+from translate.errors import UserError
+from translate.nets.dcgan import halvings
+from translate.recipe import Source
+from translate.sample import Sample
+from translate.systems.generative import Generative
+
+DIGIT = 28  # pixels: what the digit classifier takes
+CLASSES = 10
+
+
+def open_collection(
+    data: str | dict, size: int | None, full: bool, seed: int, labels: bool = False, wrong: bool = False
+) -> dict[str, Source]:
+    """x: the pictures; c: their labels; wrong: other ones. Domains by these keys in place of a name: no files, for drawing."""
+    if not isinstance(data, str):
+        return {key: Folder(domain, Files(key, [])) for key, domain in data.items()}
+    files = find(data, "")
+    for split in (files.train, files.test):
+        split[:] = [item for item in split if isinstance(item, Picture) or item.suffix.lower() in Images.suffixes]
+    if not files.train:
+        raise UserError(
+            f"--data {files.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}"
+        )
+    short, colour, _ = survey(files.train)
+    sizes = [s for s in range(16, 257, 4) if s % 2 ** halvings(s) == 0]  # sides that halve evenly
+    size = size or max(s for s in sizes if s <= max(16, min(128 if full else 64, short)))
+    if size not in sizes:
+        raise UserError(
+            f"--size {size}: the side must halve evenly until it is 4 to 7 pixels: {', '.join(map(str, sizes))}"
+        )
+    x = Folder(Images(size, size, 3 if colour else 1, colour, flip=colour), files, seed)
+    sources = {"x": x}
+    if labels:
+        sources["c"] = labels_of(x)
+    if wrong:
+        sources["wrong"] = labels_of(x, wrong=True)
+    return sources
+
+
+class SampleJudge:
+    """Samples against a collection's own pictures, as a feature network sees them.
+
+    Labelled digits: a small classifier trained on them says which digit a sample is; FID[digits-cnn] selects. Other pictures: KID of
+    EfficientNet-Lite0 selects.
+    """
+
+    def __init__(self, x: Folder, n: int = 500):
+        self.x, self.n = x, n
+        self.digits = x.labels is not None and x.domain.channels == 1 and x.domain.size == DIGIT
+        self.criterion = f"the lowest {'FID, digits-cnn' if self.digits else 'KID, EfficientNet-Lite0'}, of {n} samples"
+        self.net = self.real = None
+
+    def load(self) -> None:
+        """The feature network; the digit classifier is trained in half a minute and kept below ~/.cache/unpaired."""
+        if self.net is not None:
+            return
+        if self.digits:
+            import numpy as np
+
+            cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "unpaired")
+            arrays = np.stack([item.array for item in self.x.items])
+            self.net = judges.digit_classifier(
+                arrays, self.x.labels.numpy(), cache / f"digits-cnn-{self.x.name}.safetensors"
+            )
+        else:
+            self.net = judges.efficientnet_lite0()
+
+    def __call__(self, system: Generative, data: dict[str, Source]) -> dict[str, float]:
+        """Of `n` samples; under a condition each class in turn."""
+        c = None
+        if "c" in data:
+            c = data["c"].domain.of(torch.arange(self.n, device=next(system.parameters()).device) % CLASSES)
+        drawn = []
+        for rows in torch.arange(self.n).split(100):
+            s = system.draw(len(rows), None if c is None else c[rows])
+            drawn += list(pictures(s))
+        scores = self.score(drawn)
+        if self.digits:
+            if c is not None:
+                found = judges.features(self.net, drawn).argmax(1)
+                scores["called as asked"] = (found == c.label.cpu()).double().mean().item()
+            if hasattr(system, "categorise"):
+                scores["code names digit"] = self.named(system)
+        return scores
+
+    def score(self, drawn: list[Tensor]) -> dict[str, float]:
+        """Of pictures [C,H,W] in [0, 1]. `score` is what selects, lower is better."""
+        self.load()
+        network = self.net.features if self.digits else self.net
+        if self.real is None:
+            real = self.x.training(1000) + self.x.validation()
+            self.real = judges.features(network, [pictures(self.x.domain.normalise(s))[0] for s in real])
+        seen = judges.features(network, drawn)
+        precision, recall = judges.precision_recall(seen, self.real)
+        kid = judges.kid(seen, self.real)[0]
+        if not self.digits:
+            return {"score": kid, "KID": kid, "precision": precision, "recall": recall}
+        logits = judges.features(self.net, drawn)
+        fid, found = judges.fid(seen, self.real), logits.argmax(1)
+        return {
+            "score": fid,
+            "FID[digits-cnn]": fid,
+            "IS[digits-cnn]": generated.inception_score(logits),
+            "coverage": generated.coverage(found, CLASSES),
+            "entropy": generated.entropy(found, CLASSES),
+            "precision": precision,
+            "recall": recall,
+        }
+
+    def named(self, system) -> float:
+        """Share of held-out digits whose category, found without labels, is their digit's."""
+        held = self.x.validation_ids or self.x.train_ids
+        x = self.x.domain.normalise(self.x.domain.collate([self.x.domain.crop(self.x._decoded(i), None) for i in held]))
+        device = next(system.parameters()).device
+        return generated.cluster_accuracy(system.categorise(x.to(device)).cpu(), self.x.labels[held])
+
+
+def pictures(s: Sample) -> Tensor:
+    """[-1, 1] -> [0, 1], on the CPU."""
+    return (s.x.float().clamp(-1, 1) * 0.5 + 0.5).cpu()
+
+
+def generator_of(path: Path, device: torch.device, which: str = "best") -> tuple[Generative, dict]:
+    """(system, its domains) of a run or bundle that recipes/gan.py made, ready to draw."""
+    from recipes.gan import gan
+    from recipes.translator import bundle_folder
+    from translate import bundle
+
+    tensors, config = bundle.load_bundle(bundle_folder(path, which))
+    if config.get("recipe") != "gan":
+        raise UserError(f"{path} draws nothing: it was made by {config.get('recipe')}; give a run of scripts/gan.py")
+    kinds = {"images": Images, "labels": Labels}
+    try:
+        domains = {}
+        for key, spec in config["domains"].items():
+            arguments = {k: v for k, v in spec.items() if k not in ("domain", "name")}
+            domains[key] = kinds[spec["domain"]](**arguments)
+        system = gan(**config["args"] | {"data": domains}).system()
+        missing = set(bundle.parts(system)) & set(system.load_state_dict(tensors, strict=False).missing_keys)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} does not fit this version of unpaired ({error}): train it again") from error
+    if missing:
+        raise UserError(f"{path}: its weights are not those of its config ({sorted(missing)[0]}): train it again")
+    return system.to(device).eval().requires_grad_(False), domains

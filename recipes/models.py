@@ -1,0 +1,214 @@
+"""The models of recipes/gan.py, one function each, by their names there: networks, objective, penalty.
+
+A further one is a function here and a line there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from torch import nn
+
+from translate import adv as objectives
+from translate import penalty
+from translate.adv import Adv
+from translate.modules.conditional import (
+    AuxiliaryClass,
+    Critic,
+    Flat,
+    Join,
+    Joined,
+    LabelEmbedding,
+    OneHot,
+    Projection,
+    Realism,
+    Split,
+    TwoWay,
+    spectral,
+)
+from translate.modules.cycle import Pair
+from translate.modules.noise import ToCode
+from translate.nets import dcgan as convolutional
+from translate.nets import mlp
+from translate.nets.improved import MinibatchDiscrimination, VirtualBatchNorm, WithReference
+from translate.nets.layers import init_gan
+from translate.penalty import clipped
+from translate.recipe import Source
+from translate.system import System
+from translate.systems.acgan import ACGAN
+from translate.systems.autoencoder import VAE, AutoEncoder
+from translate.systems.began import BEGAN
+from translate.systems.bigan import BiGAN
+from translate.systems.gan import GAN
+from translate.systems.infogan import InfoGAN, Posterior
+
+PACKED = 4  # samples that PacGAN's critic judges at once
+
+
+@dataclass
+class Parts:
+    """What models are put together from."""
+
+    data: dict[str, Source]
+    batch: int
+    width: int
+    noise: int
+    chosen: Adv | None  # --adv
+
+    def __post_init__(self):
+        self.X = self.data["x"].domain
+
+    @cached_property
+    def classes(self) -> int:
+        return self.data["c"].domain.classes
+
+    def adv(self, otherwise: Adv) -> Adv:
+        return self.chosen or otherwise
+
+    def generator(self, more: int = 0) -> nn.Module:
+        return init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width))
+
+    def labelled_generator(self) -> nn.Module:
+        return Joined(self.generator(self.classes), OneHot(self.classes))
+
+    def body(self, norm=None, pack: int = 1, **kw) -> convolutional.Body:
+        return convolutional.Body(self.X.channels * pack, self.X.size, self.width, norm, **kw)
+
+    def critic(self, norm=None, head=Realism, **kw) -> Critic:
+        body = self.body(norm, **kw)
+        return init_gan(Critic(body, head(body.features)))
+
+    def label(self, width: int) -> LabelEmbedding:
+        return LabelEmbedding(self.classes, width)
+
+
+def gan(p: Parts) -> System:
+    shape = p.X.channels, p.X.size, p.X.size
+    body = mlp.MaxoutBody(p.X.channels * p.X.size**2, 4 * p.width)
+    return GAN(
+        p.X,
+        mlp.Generator(shape, p.noise, 8 * p.width),
+        Critic(body, Realism(body.features)),
+        p.adv(objectives.non_saturating),
+    )
+
+
+def dcgan(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), p.adv(objectives.non_saturating))
+
+
+def dcgan_softmax(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d, TwoWay), p.adv(objectives.non_saturating))
+
+
+def lsgan(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.least_squares)
+
+
+def hinge(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.hinge)
+
+
+def ragan(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.relativistic_average)
+
+
+def r1(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(), p.adv(objectives.non_saturating), {penalty.r1: 0.5}, every=16)
+
+
+def improved(p: Parts) -> System:
+    norm = partial(VirtualBatchNorm, reference=p.batch)
+    g = WithReference(init_gan(convolutional.Generator(p.X.channels, p.X.size, p.noise, p.width, norm)), p.batch)
+    critic = p.critic(head=Crowd)
+    return GAN(p.X, g, critic, p.adv(objectives.one_sided()), matching=1.0, history=1e-4, batch=p.batch)
+
+
+class Crowd(nn.Module):
+    """One score that has seen the other rows."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.crowd = MinibatchDiscrimination(features)
+        self.realism = Realism(self.crowd.features)
+
+    def forward(self, h, c=None):
+        return self.realism(self.crowd(h))
+
+
+def wgan(p: Parts) -> System:
+    return GAN(p.X, p.generator(), clipped(p.critic()), objectives.wasserstein, critic_steps=5)
+
+
+def wgan_gp(p: Parts) -> System:
+    return GAN(p.X, p.generator(), p.critic(), objectives.wasserstein, {penalty.gradient: 10.0}, critic_steps=5)
+
+
+def wgan_ct(p: Parts) -> System:
+    penalties = {penalty.gradient: 10.0, penalty.consistency: 2.0}
+    return GAN(p.X, p.generator(), p.critic(dropout=0.5), objectives.wasserstein, penalties, critic_steps=5)
+
+
+def sngan(p: Parts) -> System:
+    return GAN(p.X, p.generator(), spectral(p.critic()), p.adv(objectives.hinge))
+
+
+def pacgan(p: Parts) -> System:
+    critic = p.critic(nn.BatchNorm2d, pack=PACKED)
+    return GAN(p.X, p.generator(), critic, p.adv(objectives.non_saturating), pack=PACKED)
+
+
+def bigan(p: Parts) -> System:
+    body = p.body()
+    critic = init_gan(Critic(body, Join(body.features, Flat(p.noise), 8 * p.width)))
+    return BiGAN(p.X, p.generator(), init_gan(ToCode(p.body(nn.BatchNorm2d), p.noise)), critic)
+
+
+def infogan(p: Parts) -> System:
+    critic, codes = p.critic(), (10, 2)
+    return InfoGAN(p.X, p.generator(sum(codes)), critic, Posterior(critic.body.features, *codes))
+
+
+def began(p: Parts) -> System:
+    code = ToCode(p.body(), p.noise)
+    return BEGAN(p.X, p.generator(), init_gan(Pair(code, p.generator())))
+
+
+def ae(p: Parts) -> System:
+    return AutoEncoder(p.X, p.generator(), init_gan(ToCode(p.body(nn.BatchNorm2d), p.noise)))
+
+
+def vae(p: Parts) -> System:
+    scale = 0.25  # of the errors, which the weight of the prior follows from
+    kl = scale / p.X.blank(1).x.numel()
+    return VAE(p.X, p.generator(), init_gan(ToCode(p.body(nn.BatchNorm2d), 2 * p.noise)), kl)
+
+
+def cgan(p: Parts) -> System:
+    body = convolutional.Body(p.X.channels + p.classes, p.X.size, p.width, nn.BatchNorm2d)
+    critic = init_gan(Joined(Critic(body, Realism(body.features)), OneHot(p.classes)))
+    return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
+
+
+def acgan(p: Parts) -> System:
+    critic = p.critic(nn.BatchNorm2d, lambda features: AuxiliaryClass(features, p.classes))
+    return ACGAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
+
+
+def projection(p: Parts) -> System:
+    critic = p.critic(head=lambda features: Projection(features, p.label(features)))
+    return GAN(p.X, p.labelled_generator(), spectral(critic), p.adv(objectives.hinge))
+
+
+def matching_aware(p: Parts) -> System:
+    critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.label(16)))
+    return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
+
+
+def matching_split(p: Parts) -> System:
+    critic = p.critic(nn.BatchNorm2d, lambda features: Split(features, p.label(16)))
+    return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
+
+
+matching_blind = matching_aware  # what differs is the data: no key `wrong`

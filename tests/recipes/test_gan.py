@@ -1,0 +1,125 @@
+"""Every model of recipes/gan.py: who learns what, what a run leaves behind, and what is drawn from it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recipes import launch, models
+from recipes.gan import LABELLED, MODELS, gan
+from recipes.generative import SampleJudge
+from tests.cases import CPU
+from translate import bundle
+from translate.feed import batches
+from translate.loop import Trainer, draws
+
+EVERY = [*MODELS, *LABELLED]
+TINY = dict(data="digits", steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
+
+
+@cache
+def recipe(model: str):
+    return gan(model=model, **TINY)
+
+
+def test_every_model_is_a_function_and_a_line():
+    assert len(EVERY) == len(set(EVERY)) == 24
+    functions = {name for name, f in vars(models).items() if callable(f) and getattr(f, "__annotations__", {}).get("p")}
+    assert functions == {name.replace("-", "_") for name in EVERY}
+    assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in (MODELS | LABELLED).items())
+
+
+@pytest.mark.parametrize("model", EVERY)
+def test_an_update_gives_gradients_to_its_player_alone(model):
+    trainer = Trainer(recipe(model), CPU)
+    learned = {player: set() for player in trainer.system.players()}
+    for player, optimiser in trainer.optimisers.items():
+
+        def watch(*_, player=player, step=optimiser.step):
+            gradients = {n: p.grad for n, p in trainer.system.named_parameters() if p.grad is not None}
+            assert set(gradients) <= set(trainer.system.names_of(player))
+            learned[player] |= {n for n, g in gradients.items() if g.abs().sum() > 1e-12}
+            step()
+
+        optimiser.step = watch
+    data = recipe(model).data
+    assert ("c" in data, "wrong" in data) == (model in LABELLED, model in ("matching-aware", "matching-split"))
+    feed = batches(data, 8, 0, 3 * draws(trainer.system), CPU)
+    for _ in range(3):
+        trainer.train_step(feed)
+    assert set.union(*learned.values()) == {n for n, _ in trainer.system.named_parameters()}
+    assert all(np.isfinite(v) for v in trainer.means().values())
+
+
+def run(*argv) -> int:
+    with pytest.raises(SystemExit) as left:
+        launch.main(gan, [str(arg) for arg in argv])
+    return left.value.code
+
+
+def cheap(self, system, data) -> dict[str, float]:
+    return {"score": float(sum(p.abs().mean() for p in system.g.parameters()))}
+
+
+ARGUMENTS = ["--steps", 12, "--batch", 8, "--width", 4, "--noise", 6, "--device", "cpu"]
+
+
+@pytest.fixture(scope="module", params=["wgan-gp", "infogan", "matching-split", "improved"])
+def trained(request, tmp_path_factory) -> tuple[str, list, Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SampleJudge, "__call__", cheap)
+        patch.setattr(SampleJudge, "load", lambda _: None)
+        out = tmp_path_factory.mktemp("gan") / request.param
+        argv = ["--model", request.param, *ARGUMENTS, "--out", out]
+        assert run(*argv) == 0
+        return request.param, argv, out
+
+
+def test_what_a_run_leaves_behind(trained, capsys, monkeypatch):
+    model, argv, out = trained
+    monkeypatch.setattr(SampleJudge, "load", lambda _: None)
+    assert {p.name for p in out.iterdir()} == {
+        "index.html", "config.yaml", "stats.jsonl", "samples", "checkpoints", "tensorboard", "best", "final",
+    }  # fmt: skip
+    lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "val/score" not in line] == list(range(1, 13))
+    assert [p.name for p in sorted((out / "samples").iterdir())] == ["step_000010_x.png", "step_000012_x.png"]
+    _, config = bundle.load_bundle(out / "final")
+    assert config["recipe"] == "gan" and config["args"]["model"] == model
+    page = (out / "index.html").read_text()
+    assert f"{model}: digits" in page and "data:image/" in page
+    assert run(*argv) == 0 and "finished" in capsys.readouterr().out, "repeating it trains nothing"
+
+
+def test_where_a_run_goes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(SampleJudge, "load", lambda _: None)
+    monkeypatch.setattr(SampleJudge, "__call__", cheap)
+    assert run("--model", "ae", *ARGUMENTS[:-4], "--steps", 1, "--device", "cpu") == 0
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["gan-ae-digits"]
+    assert "draw: python scripts/sample.py runs/gan-ae-digits" in capsys.readouterr().out
+
+
+MISTAKES = [
+    (["--model", "wgangp"], "--model wgangp: there is no such one; the nearest names are wgan-gp"),
+    (["--adv", "hing"], "--adv hing: there is no such one; the nearest names are hinge"),
+    (["--adv", "hinge"], "--adv hinge: the objective of wgan-gp is what it is"),
+    (["--size", 30], "--size 30: the side must halve evenly"),
+    (["--model", "pacgan", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4 for pacgan"),
+    (["--model", "cgan", "--data", "photos"], "photos has no labels: give an .npz with y_train, or a model without conditions"),
+    (["--data", "digitz"], "--data digitz: no such file, folder or set; the nearest names are digits"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("argv, message", MISTAKES, ids=[" ".join(map(str, argv)) for argv, _ in MISTAKES])
+def test_mistakes_are_one_sentence(argv, message, capsys):
+    capsys.readouterr()
+    assert run(*ARGUMENTS, *argv) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0].startswith(f"error: {message}"), said
+    assert torch.is_grad_enabled()
