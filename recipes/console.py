@@ -10,6 +10,7 @@ TRAINING = {
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
 }
 TOOLS = {
+    "sample": "Draw from a trained generator.",
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",
     "runs": "List and compare runs.",

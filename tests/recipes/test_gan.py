@@ -6,6 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ import torch
 from recipes import launch, models
 from recipes.gan import LABELLED, MODELS, gan
 from recipes.generative import SampleJudge
+from recipes.sample import between, sample
 from tests.cases import CPU
 from translate import bundle
 from translate.feed import batches
@@ -123,3 +125,77 @@ def test_mistakes_are_one_sentence(argv, message, capsys):
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith(f"error: {message}"), said
     assert torch.is_grad_enabled()
+
+
+# drawing
+
+
+def draw(*argv) -> int:
+    with pytest.raises(SystemExit) as left:
+        launch.command(sample, [str(arg) for arg in argv])
+    return left.value.code
+
+
+def drawn(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_COLOR)
+
+
+def test_samples_are_a_function_of_the_seed(trained, tmp_path):
+    _, _, out = trained
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        assert draw(out, "--out", tmp_path / f"{name}.png", "--n", 10, "--seed", seed) == 0
+    one, again, other = (drawn(tmp_path / f"{name}.png") for name in ("one", "again", "other"))
+    assert one.shape == (2 * 28, 5 * 28, 3) and np.array_equal(one, again) and not np.array_equal(one, other)
+
+
+def test_interpolations_begin_and_end_at_samples(trained, tmp_path):
+    _, _, out = trained
+    assert draw(out, "--out", tmp_path / "lines.png", "--n", 3, "--interpolate", 4) == 0
+    assert draw(out, "--out", tmp_path / "plain.png", "--n", 3) == 0
+    lines, plain = drawn(tmp_path / "lines.png"), drawn(tmp_path / "plain.png")
+    assert lines.shape == (3 * 28, 4 * 28, 3)
+    first = np.concatenate([plain[:, 28 * i : 28 * (i + 1)] for i in range(3)])
+    assert np.abs(lines[:, :28].astype(int) - first).max() <= 1
+
+
+def test_without_variance_all_samples_are_one(trained, tmp_path):
+    model, _, out = trained
+    label = ["--label", 3] if model in LABELLED else []
+    assert draw(out, "--out", tmp_path / "flat.png", "--n", 4, "--truncation", 0, *label) == 0
+    cells = drawn(tmp_path / "flat.png").reshape(2, 28, 2, 28, 3).swapaxes(1, 2).reshape(4, -1)
+    assert (np.abs(cells.astype(int) - cells[0]) <= 1).all()
+
+
+def test_an_ensemble_takes_turns(trained, tmp_path):
+    _, _, out = trained
+    assert draw(f"{out},{out / 'final'}", "--out", tmp_path / "two.png", "--n", 4) == 0
+    assert draw(out, "--out", tmp_path / "one.png", "--n", 4) == 0
+    two, one = (drawn(tmp_path / f"{name}.png") for name in ("two", "one"))
+    assert np.array_equal(two[:, :28], one[:, :28]) and not np.array_equal(two[:, 28:], one[:, 28:])
+
+
+def test_what_cannot_be_drawn(trained, tmp_path, capsys):
+    model, _, out = trained
+    labelled = model in LABELLED
+    mistakes = [
+        (
+            [out, "--label", 10],
+            "--label 10: this model " + ("knows the labels 0 to 9" if labelled else "was trained without"),
+        ),
+        ([out, "--n", 0], "--n 0: it must be at least 1"),
+        ([out, "--out", tmp_path / "words.txt"], "--out "),
+        ([tmp_path / "nowhere"], f"{tmp_path / 'nowhere'} is neither a run's folder nor a bundle"),
+    ]
+    for argv, message in mistakes:
+        assert draw(*argv) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1 and said[0].startswith(f"error: {message}"), said
+
+
+def test_noise_keeps_its_length_on_the_way():
+    a, b = torch.randn(5, 64), torch.randn(5, 64)
+    a, b = a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
+    for share in (0.0, 0.3, 1.0):
+        torch.testing.assert_close(between(a, b, torch.tensor(share)).norm(dim=1), torch.ones(5))
+    torch.testing.assert_close(between(a, b, torch.tensor(0.0)), a)
+    torch.testing.assert_close(between(a, b, torch.tensor(1.0)), b)

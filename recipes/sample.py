@@ -1,0 +1,98 @@
+"""Pictures drawn by trained generators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def sample(
+    run: str,
+    out: str = "samples.png",
+    n: int = 64,
+    seed: int = 0,
+    label: int | None = None,
+    truncation: float = 1.0,
+    interpolate: int = 0,
+    which: str = "best",
+    device: str = "auto",
+) -> None:
+    """Draw from a run of scripts/gan.py, or from several that take turns.
+
+    Args:
+        run: a run's folder or a bundle; RUN,RUN,...: an ensemble, each draws one sample in turn.
+        out: the picture to write.
+        n: samples, or lines where they are interpolated.
+        seed: of the noise.
+        label: the class to draw, of labelled models; every class in turn where left out.
+        truncation: below 1, noise of less variance than in training: more typical samples, fewer kinds.
+        interpolate: samples of each line, from one noise to another along the sphere that noise lies on.
+        which: the checkpoint that validation selected (best), or final.
+        device: auto, cpu or cuda.
+    """
+    import cv2
+    import torch
+    from einops import rearrange
+
+    from recipes.generative import generator_of
+    from translate import runtime
+    from translate.errors import UserError, at_least, reason
+
+    at_least(1, n=n)
+    at_least(0, truncation=truncation, interpolate=interpolate, seed=seed)
+    where = runtime.start(device)
+    systems, domains = zip(*(generator_of(Path(path), where, which) for path in run.split(",")))
+    if len({domain["x"].kind for domain in domains}) > 1:
+        raise UserError(f"{run}: an ensemble draws pictures of one size and colour; give runs that do")
+    runtime.seed_all(seed)
+    drawn = torch.stack([lines(*loaded, n, label, truncation, interpolate) for loaded in zip(systems, domains)])
+    turn = torch.arange(n)
+    drawn = drawn[turn % len(systems), turn]  # [n,k,C,H,W]
+    if not interpolate:
+        rows = max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
+        drawn = rearrange(drawn, "(r k) 1 c h w -> r k c h w", r=rows)
+    sheet = rearrange((drawn * 255).round().byte(), "r k c h w -> (r h) (k w) c").numpy()
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(out, sheet[..., ::-1]):
+            raise OSError("it could not be encoded")
+    except (OSError, cv2.error) as error:
+        raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .png") from error
+    print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
+
+
+def lines(system, domains: dict, n: int, label: int | None, truncation: float, interpolate: int):
+    """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]."""
+    import torch
+
+    from recipes.generative import pictures
+    from translate.sample import Sample
+
+    c = conditions(domains.get("c"), label, n, system.looked_at.device)
+    ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
+    steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
+    return torch.stack([pictures(system.generate(Sample(z * truncation), c)) for z in steps], 1)
+
+
+def conditions(labels, label: int | None, n: int, device):
+    """The class asked for, or each in turn; None for models without conditions."""
+    import torch
+
+    from translate.errors import UserError
+
+    if labels is None:
+        if label is not None:
+            raise UserError(f"--label {label}: this model was trained without labels; leave it out")
+        return None
+    if label is not None and not 0 <= label < labels.classes:
+        raise UserError(f"--label {label}: this model knows the labels 0 to {labels.classes - 1}")
+    return labels.of(
+        torch.arange(n, device=device) % labels.classes if label is None else torch.full((n,), label, device=device)
+    )
+
+
+def between(a, b, share):
+    """Along the great circle of each row, [N,D] (White 2016, arXiv:1609.04468)."""
+    import torch
+
+    angle = torch.nn.functional.cosine_similarity(a, b).clamp(-1 + 1e-6, 1 - 1e-6).acos()[:, None]
+    return ((1 - share) * angle).sin() / angle.sin() * a + (share * angle).sin() / angle.sin() * b
