@@ -8,6 +8,7 @@ import sys
 TRAINING = {
     "cyclegan": "Photographs to Van Goghs, or any two collections.",
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
+    "points": "What generators and critics do, seen on points of the plane.",
 }
 TOOLS = {
     "sample": "Draw from a trained generator.",

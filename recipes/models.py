@@ -79,19 +79,19 @@ class Parts:
         body = self.body(norm, **kw)
         return init_gan(Critic(body, head(body.features)))
 
+    def dense_generator(self) -> nn.Module:
+        return mlp.Generator((self.X.channels, self.X.size, self.X.size), self.noise, 8 * self.width)
+
+    def dense_critic(self) -> Critic:
+        body = mlp.MaxoutBody(self.X.channels * self.X.size**2, 4 * self.width)
+        return Critic(body, Realism(body.features))
+
     def label(self, width: int) -> LabelEmbedding:
         return LabelEmbedding(self.classes, width)
 
 
 def gan(p: Parts) -> System:
-    shape = p.X.channels, p.X.size, p.X.size
-    body = mlp.MaxoutBody(p.X.channels * p.X.size**2, 4 * p.width)
-    return GAN(
-        p.X,
-        mlp.Generator(shape, p.noise, 8 * p.width),
-        Critic(body, Realism(body.features)),
-        p.adv(objectives.non_saturating),
-    )
+    return GAN(p.X, p.dense_generator(), p.dense_critic(), p.adv(objectives.non_saturating))
 
 
 def dcgan(p: Parts) -> System:

@@ -33,9 +33,7 @@ class AutoEncoder(Generative):
         return dict(reconstruction_x=self.X.distance(self.g(Sample(self.encode(x)), like=x), x))
 
     def sample(self, x: Sample) -> dict[str, Sample]:
-        return dict(x=x, x_again=self.g(Sample(self.encode(x)))) | {
-            k: s for k, s in super().sample(x).items() if k != "x"
-        }
+        return dict(x_real=x, x_again=self.g(Sample(self.encode(x)))) | super().sample(x)
 
 
 class VAE(AutoEncoder):

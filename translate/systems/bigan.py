@@ -42,4 +42,4 @@ class BiGAN(Generative):
 
     def sample(self, x: Sample) -> dict[str, Sample]:
         """Beside each real one G(E(x)), which no loss compares with it."""
-        return dict(x=x, x_again=self.g(self.e(x))) | {k: s for k, s in super().sample(x).items() if k != "x"}
+        return dict(x_real=x, x_again=self.g(self.e(x))) | super().sample(x)
