@@ -72,7 +72,9 @@ def trained(request, pictures, tmp_path_factory) -> tuple[str, list, Path]:
 
 
 def test_the_recipes_covered():
-    assert list(console.TRAINING) == [*TRANSLATORS, "gan", "points"], "with files of their own: test_gan.py, test_points.py"
+    assert list(console.TRAINING) == [*TRANSLATORS, "gan", "points"], (
+        "with files of their own: test_gan.py, test_points.py"
+    )
 
 
 def test_what_a_run_leaves_behind(trained):
