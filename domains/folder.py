@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ class Folder:
     """
 
     def __init__(self, domain: Domain, files: Files, seed: int = 0):
-        self.domain, self.name, self.seed = domain, files.name, seed
+        self.domain, self.name, self.seed, self.unit = domain, files.name, seed, files.unit
         self.cache: dict[int, Sample] = {}
         self.items: list[Item] = files.train
         self.test = files.test
@@ -47,10 +48,8 @@ class Folder:
     @property
     def protocol(self) -> str:
         if self.few:
-            return f"{self.name}: {len(self.train_ids)} files, the last quarter of each picture's longer side held out for validation"
-        return (
-            f"{self.name}: {len(self.train_ids)} files trained on, {len(self.validation_ids)} held out for validation"
-        )
+            return f"{self.name}: {len(self.train_ids)} {self.unit}, the last quarter of each (a picture's longer side) held out for validation"
+        return f"{self.name}: {len(self.train_ids)} {self.unit} trained on, {len(self.validation_ids)} held out for validation"
 
     def scan(self, progress: Callable = lambda ids: ids) -> None:
         """Reads every file once: fills the cache, drops what cannot be read, remembers why in `bad`."""
@@ -89,7 +88,7 @@ class Folder:
         salt = zlib.crc32(self.name.encode())
         for index in indices:
             epoch, position = divmod(index, n)
-            items.append(self.train_ids[np.random.default_rng([self.seed, salt, epoch]).permutation(n)[position]])
+            items.append(self.train_ids[permutation(self.seed, salt, epoch, n)[position]])
         return items
 
     def rows(self, indices: range) -> Sample:
@@ -127,6 +126,12 @@ class Folder:
         """Views of items trained on: what a validation score compares with."""
         ids = self.train_ids[:: max(1, len(self.train_ids) // most)][:most]
         return [self.domain.collate([view]) for i in ids for view in self.domain.views(self._decoded(i))]
+
+
+@lru_cache(maxsize=8)
+def permutation(*seed_and_n: int) -> np.ndarray:
+    """Of the last number's range, by the random seed that the others are; an epoch's rows share it."""
+    return np.random.default_rng(seed_and_n[:-1]).permutation(seed_and_n[-1])
 
 
 def report(folder: Folder) -> None:

@@ -1,4 +1,4 @@
-"""What --a and --b may name: a folder, a trainA/trainB folder, a glob, @list.txt, an .npz, a built-in set, or a name under the data root."""
+"""What --a and --b may name: a folder, a trainA/trainB folder, a glob, @list.txt, an .npz, a file, a built-in set, a name under the data root."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ BUILTIN = {
     "photos": ("photos2vangogh", "a"),
     "vangogh": ("photos2vangogh", "b"),
     "digits": ("digits/digits.npz", ""),
+    "old": ("old2modern/train.old.txt", "a"),
+    "modern": ("old2modern/train.modern.txt", "b"),
 }
+NAMED = (".npz", ".txt")  # a set that is one file is called by its name without these
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
 
 
@@ -29,7 +32,15 @@ class Picture(NamedTuple):
     kind = "images"  # a file says it by its suffix
 
 
-Item = Path | Picture
+class Sentence(NamedTuple):
+    """One line of a text file."""
+
+    name: str  # file:line
+    text: str
+    kind = "tokens"
+
+
+Item = Path | Picture | Sentence
 
 
 @dataclass
@@ -37,6 +48,7 @@ class Files:
     name: str  # short, for folders and titles
     train: list[Item]
     test: list[Item] = field(default_factory=list)
+    unit: str = "files"  # what its items are called
     labels: dict[str, np.ndarray] = field(default_factory=dict)  # "train", "test": [N] classes, where an .npz has them
 
 
@@ -56,12 +68,12 @@ def find(spec: str, side: str) -> Files:
         return files
     roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r]
     for root in roots:
-        for pattern in (spec, f"*/{spec}", f"{spec}.npz", f"*/{spec}.npz", f"*/*/{spec}.npz"):
+        for pattern in (spec, f"*/{spec}", *(f"{at}{spec}{suffix}" for suffix in NAMED for at in ("", "*/", "*/*/"))):
             for hit in sorted(root.glob(pattern)):
                 return _path(hit, side)
     known = [
         *BUILTIN,
-        *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix == ".npz"),
+        *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix in NAMED),
     ]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
@@ -74,7 +86,7 @@ def _path(path: Path, side: str) -> Files:
     if path.suffix == ".npz":
         return _npz(path, side)
     if path.is_file():
-        return Files(path.stem, [path])
+        return Files(path.stem.removeprefix("train."), [path], _beside(path))
     train = path / f"train{side.upper()}"
     if train.is_dir():
         test = path / f"test{side.upper()}"
@@ -82,6 +94,15 @@ def _path(path: Path, side: str) -> Files:
     if (path / "trainA").is_dir() or (path / "trainB").is_dir():
         raise UserError(f"{path} has no {train.name}: name the folder you mean directly")
     return _files(path.resolve().name, _walk(path), str(path))
+
+
+def _beside(path: Path) -> list[Item]:
+    """Of `train.neg.txt`, the `test.neg.txt` or `dev.neg.txt` in the same folder."""
+    parts = path.name.split(".")
+    if "train" not in parts:
+        return []
+    named = [[split if part == "train" else part for part in parts] for split in ("test", "dev")]
+    return [p for p in (path.with_name(".".join(name)) for name in named) if p.is_file()][:1]
 
 
 def _walk(folder: Path) -> list[Item]:

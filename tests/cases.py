@@ -31,9 +31,10 @@ from translate.modules.conditional import (
     Realism,
     Split,
 )  # fmt: skip
-from translate.modules.cycle import Pair
+from translate.modules.cycle import Pair, Towards
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets import dcgan
+from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
 from translate.recipe import Recipe, Run
 from translate.system import System
 from translate.systems.acgan import ACGAN
@@ -43,6 +44,7 @@ from translate.systems.bigan import BiGAN
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
+from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
 CPU = torch.device("cpu")
 
@@ -173,6 +175,25 @@ def began(kind: str, data: dict, *_) -> System:
     return BEGAN(X, generator(kind, X), Pair(X.encoder(**ENCODER[kind]), X.decoder(**DECODER[kind])))
 
 
+def restyled(system: type[StyleTransformer], direction, sample):
+    def build(_, data: dict, batch: int, pool: int) -> System:
+        A, B = (data[side].domain for side in "ab")
+        net = direction(A, Bottleneck(sample, 1.0, 0.5, 10))
+        a2b, b2a = Towards(net, 1), Towards(net, 0)
+        return system(A, B, a2b, b2a, A.critic(), B.critic(), warm=1, penalty=1.0, identity=1.0, pool=pool, batch=batch)
+
+    return build
+
+
+def seq2seq(domain, bottleneck: Bottleneck) -> Seq2Seq:
+    decoder = Decoder(domain.vocabulary, domain.length, 6, dropout=0.2, copying=True, bottleneck=bottleneck)
+    return Seq2Seq(Encoder(domain.vocabulary, 6, 1, styles=2), decoder, noise=0.1)
+
+
+def editor(domain, bottleneck: Bottleneck) -> Parallel:
+    return Parallel(Encoder(domain.vocabulary, 6, 1, styles=2), copying=True, bottleneck=bottleneck)
+
+
 SYSTEMS = {
     CycleGAN: Case(cyclegan, two_sides),
     GAN: Case(gan, matching_aware),
@@ -182,6 +203,8 @@ SYSTEMS = {
     AutoEncoder: Case(autoencoder),
     VAE: Case(vae),
     BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
+    StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
+    PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
 }
 CASES = [(system, kind) for system, case in SYSTEMS.items() for kind in case.kinds]
 NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]

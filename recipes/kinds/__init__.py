@@ -25,7 +25,7 @@ from domains.sources import Files
 from translate.domain import Domain
 from translate.errors import UserError
 
-KINDS = ("images",)
+KINDS = ("images", "tokens")
 
 
 def named(name: str) -> ModuleType:

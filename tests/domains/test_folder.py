@@ -1,7 +1,6 @@
 """Files -> samples: nothing held out is trained on, and the stream is a function of (seed, index)."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import torch
 from domains import folder as module
 from domains.folder import Folder, report
 from domains.images import Images
-from domains.sources import Files, Picture
+from domains.sources import Files, Picture, Sentence
 from tests.cases import draw, paint
 from tests.tokens import Tokens
 from translate.errors import UserError
@@ -168,12 +167,12 @@ def test_the_preview_is_the_same_each_time_and_as_long_as_asked():
     assert first.x[:, 0, 0, 0].tolist() == [0, 1, 2, 0, 1]
 
 
-def test_a_folder_serves_other_domains(tmp_path):
+def test_a_folder_serves_other_domains():
     """It knows nothing of pictures."""
-    for i in range(4):
-        Path(tmp_path / f"{i}.txt").write_text(" ".join(str(2 + (i + k) % 10) for k in range(12)))
-    folder = Folder(Tokens(), Files("words", sorted(tmp_path.iterdir())))
+    items = [Sentence(f"words:{i}", " ".join(str(3 + (i + k) % 9) for k in range(12))) for i in range(4)]
+    folder = Folder(Tokens(), Files("words", items, unit="sentences"))
     folder.scan()
     rows = folder.rows(range(6))
     assert rows.x.shape == (6, 8) and rows.mask.all()
     assert [int(s.mask.sum()) for s in folder.validation()] == [4] * 4
+    assert folder.protocol.startswith("words: 4 sentences")

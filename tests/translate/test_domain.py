@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.cases import CRITIC, DECODER, ENCODER, SOURCES
-from tests.tokens import EOS, straight_through, until_end
 from translate.domain import Domain
+from translate.nets.sequence import END, straight_through, until_end
 from translate.sample import Sample
 
 every_domain = pytest.mark.parametrize("kind", SOURCES)
@@ -88,9 +88,9 @@ def test_distances_by_hand():
     assert images.distance(Sample(torch.tensor([[0.5, -1.0]])), Sample(torch.tensor([[0.0, 1.0]]))).item() == 1.25
 
     tokens, _ = batch("tokens")
-    ids, mask = torch.tensor([[3, EOS, 7, 7]]), torch.tensor([[True, True, False, False]])
+    ids, mask = torch.tensor([[3, END, 7, 7]]), torch.tensor([[True, True, False, False]])
     logits = torch.zeros(1, 4, 12)
-    logits[0, 1, EOS] = 2.0
+    logits[0, 1, END] = 2.0
     first, second = torch.tensor(12.0).log(), (11 + torch.tensor(2.0).exp()).log() - 2
     pred = Sample(logits.softmax(-1), mask, logits=logits)
     torch.testing.assert_close(tokens.distance(pred, Sample(ids, mask)), (first + second) / 2)
@@ -140,7 +140,7 @@ def test_straight_through_is_hard_forward_and_soft_backward():
 
 
 def test_a_generated_sentence_ends_with_its_first_end():
-    ids = torch.tensor([[3, EOS, 4, EOS], [EOS, 3, 3, 3], [3, 4, 5, 6]])
+    ids = torch.tensor([[3, END, 4, END], [END, 3, 3, 3], [3, 4, 5, 6]])
     mask = until_end(torch.nn.functional.one_hot(ids, 12).float())
     assert mask.int().tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.tokens import Critic as TokenCritic
 from tests.tokens import Tokens
 from translate import penalty
 from translate.nets.patch import PatchCritic
+from translate.nets.sequence import Critic as TokenCritic
 from translate.sample import Sample
 
 
@@ -98,7 +98,7 @@ def test_penalties_are_exact_under_autocast():
 
 def test_padding_is_inert_in_sentences():
     """A real sentence of 2 tokens and a fake one of 3: no slope beyond the third, whatever stands there."""
-    tokens = Tokens(12, 5)
+    tokens = Tokens(length=5)
     critic = TokenCritic(12, 6)
     reals = [tokens.relax(Sample(torch.tensor([[3, 1, pad, pad, pad]]), torch.arange(5)[None] < 2)) for pad in (0, 9)]
     fake = Sample(torch.rand(1, 5, 12).softmax(-1), torch.arange(5)[None] < 3)

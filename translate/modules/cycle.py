@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from ..sample import Sample
@@ -20,3 +21,14 @@ class Pair(nn.Module):
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return self.decoder(self.encoder(s), like=like)
+
+
+class Towards(nn.Module):
+    """A direction of a network that serves several: the input is labelled with the domain that is wanted."""
+
+    def __init__(self, net: nn.Module, label: int):
+        super().__init__()
+        self.net, self.label = net, label
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        return self.net(Sample(s.x, s.mask, torch.full((len(s),), self.label, device=s.x.device)), like=like)

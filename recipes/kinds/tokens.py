@@ -1,0 +1,206 @@
+"""Sentences: one a line; a vocabulary of both sides, CycleGAN's networks and numbers, judges of style and content."""
+
+from __future__ import annotations
+
+import sys
+from itertools import zip_longest
+from pathlib import Path
+
+from torch import nn
+
+from domains.folder import Folder
+from domains.metrics import text as judges
+from domains.metrics.text import COLUMNS as COLUMNS
+from domains.sources import Files, Sentence
+from domains.tokens import Tokens as Domain
+from domains.tokens import read_lines, train_tokenizer
+from translate.errors import UserError
+from translate.nets.sequence import Decoder, Encoder, Parallel, Seq2Seq
+from translate.system import System
+
+ITEMS = "sentences"
+FEWEST = 20  # of a side: a tenth is held out
+SHOWN = 20
+ABOUT = (
+    "Sentences: *selected* is the checkpoint with the best geometric mean of style accuracy and self-BLEU on held-out training "
+    "sentences, both directions. The style judge is fitted on the training files and shares nothing with the critics; BLEU is to all "
+    "references; GM is of style and BLEU, of style and self-BLEU where there are no references."
+)
+
+
+def folders(
+    files: dict[str, Files],
+    size: int | None,
+    full: bool,
+    seed: int,
+    words: int = 8000,
+    pieces: bool | None = None,
+    soft: bool = False,
+) -> dict[str, Folder]:
+    """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr."""
+    size = size or 20
+    if size < 2:
+        raise UserError(f"--size {size}: the most tokens that a sentence may have must be at least 2")
+    said = {side: lines(found.train) for side, found in files.items()}
+    for side, sentences in said.items():
+        enough(sentences, side, files[side].name)
+    tokenizer = train_tokenizer([s.text for sentences in said.values() for s in sentences], words, pieces)
+    domain = Domain(tokenizer, size + 1, soft)
+    return {side: Folder(domain, _fitting(domain, found, said[side], side), seed) for side, found in files.items()}
+
+
+def lines(paths: list[Path]) -> list[Sentence]:
+    """The lines of files that hold more than spaces."""
+    return [
+        Sentence(f"{path}:{number}", text.strip())
+        for path in paths
+        for number, text in enumerate(read_lines(path), 1)
+        if text.strip()
+    ]
+
+
+def enough(sentences: list[Sentence], side: str, name: str) -> None:
+    if not sentences:
+        raise UserError(f"--{side} {name} is empty: write one sentence a line")
+    if len(sentences) < FEWEST:
+        what = "a single sentence" if len(sentences) == 1 else f"{len(sentences)} sentences"
+        raise UserError(f"--{side} {name} holds {what}: at least {FEWEST} are needed, one a line")
+
+
+def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str) -> Files:
+    lengths = [len(domain.encode(s.text)[0]) for s in sentences]
+    short = [s for s, n in zip(sentences, lengths) if n < domain.length]
+    if len(short) < len(sentences):
+        sys.stderr.write(
+            f"--{side} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.length - 1} "
+            f"tokens and are left out; --size {max(lengths)} takes all\n"
+        )
+    enough(short, side, f"{found.name}, without what is longer than --size {domain.length - 1},")
+    return Files(found.name, short, lines(found.test), unit="sentences")
+
+
+def numbers(domain: Domain, full: bool) -> dict:
+    return dict(
+        steps=20_000 if full else 3000, batch=64 if full else 32, lr=5e-4, cycle=1.0, identity=1.0, pool=0,
+        generator="editor", width=256 if full else 128, blocks=2, layers=2,
+    )  # fmt: skip
+
+
+def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int) -> nn.Module:
+    encoder = Encoder(source.vocabulary, width, blocks)
+    if generator in ("editor", "parallel"):
+        return Parallel(encoder, copying=generator == "editor")
+    if generator == "seq2seq":
+        decoder = Decoder(target.vocabulary, target.length, width, dropout=0.3, copying=True)
+        return Seq2Seq(encoder, decoder, noise=0.1)
+    raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
+
+
+def critic(domain: Domain, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+    if scales != 1:
+        raise UserError(f"--scales {scales}: critics of sentences have one scale; leave it out")
+    return domain.critic(width=width, layers=layers, spectral=spectral)
+
+
+def translated(domain: Domain, net: nn.Module, sentences: list[str], device="cpu") -> list[str]:
+    """Each sentence through a network in eval mode, however long, unknown words carried over."""
+    out = []
+    for start in range(0, len(sentences), 256):
+        s, origin = domain.load_lines(sentences[start : start + 256])
+        out += domain.lines(domain.whole(net, s.to(device)), origin)
+    return out
+
+
+class Judge:
+    """Style accuracy and self-BLEU of translated held-out sentences, both ways, and what collapse looks like.
+
+    The score is 1 - GM / 100, the mean of both directions.
+    """
+
+    criterion = "the highest geometric mean of style accuracy and self-BLEU, both directions"
+
+    def __init__(self):
+        self.judge: judges.TextJudge | None = None
+
+    def load(self) -> None:
+        """Raises MissingJudge where scikit-learn or sacrebleu is not installed."""
+        judges.require()
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        said = {side: [item.text for item in folder.items] for side, folder in data.items()}
+        held = {side: [said[side][i] for i in folder.validation_ids] for side, folder in data.items()}
+        if self.judge is None:
+            self.judge = judges.TextJudge(*([said[side][i] for i in data[side].train_ids] for side in "ab"))
+        device = next(system.parameters()).device
+        scores = {}
+        for source, to in (("a", "b"), ("b", "a")):
+            outputs = translated(data[source].domain, system.translator(to), held[source], device)
+            found = self.judge.score(outputs, held[source], to)
+            scores |= {f"{key}_{source}2{to}": value for key, value in found.items()}
+        return {"score": 1 - (scores["gm_a2b"] + scores["gm_b2a"]) / 200} | scores
+
+
+def references(path: Path) -> list[list[str]]:
+    """Of `test.neg.txt` or `test.neg.src.txt`, the lines of `test.neg.ref0.txt`, `test.neg.ref1.txt` ... beside it."""
+    stem = path.name.removesuffix(path.suffix).removesuffix(".src")
+    found = [read_lines(p) for p in sorted(path.parent.glob(f"{stem}.ref*{path.suffix}"))]
+    n = len(read_lines(path))
+    for p, reference in zip(sorted(path.parent.glob(f"{stem}.ref*{path.suffix}")), found):
+        if len(reference) != n:
+            raise UserError(f"{p} has {len(reference)} lines, {path} has {n}: a reference has one line for each of its")
+    return found
+
+
+def tested(files: Files) -> tuple[list[str], list[list[str]]]:
+    """(test sentences, references aligned with them); lines without a sentence are left out of both."""
+    inputs, aligned = [], []
+    for path in files.test or files.train:
+        rows = [row for row in zip(read_lines(path), *references(path)) if row[0].strip()]
+        inputs += [row[0].strip() for row in rows]
+        aligned += [list(row[1:]) for row in rows]
+    complete = {len(row) for row in aligned} == {len(aligned[0])} if aligned else False
+    return inputs, [list(column) for column in zip(*aligned)] if complete else []
+
+
+def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
+    """Beside what costs nothing: the copy, the lexicon swap, delete and retrieve, the nearest sentence of the other side."""
+    inputs, truth = tested(files[source])
+    train = {side: [s.text for s in lines(files[side].train)] for side in (source, to)}
+    judge = judges.TextJudge(train[source], train[to])
+
+    def judged(outputs: list[str], against: list[list[str]] = truth) -> dict[str, float]:
+        return judge.score(outputs, inputs, "b", against)
+
+    rows = {
+        name: judged(translated(t.domains[source], t.system.translator(to), inputs, t.device))
+        for name, t in translators.items()
+    }
+    rows["copy the input"] = judged(inputs)
+    rows["lexicon swap"] = judged(judges.lexicon_swap(inputs, train[source], train[to]))
+    rows["delete and retrieve"] = judged(judges.delete_retrieve(inputs, train[source], train[to]))
+    rows["retrieve"] = judged(judges.retrieve(inputs, train[to]))
+    if truth:
+        rows["first reference" if len(truth) > 1 else "the reference"] = judged(truth[0], truth[1:])
+    facts = {
+        ITEMS: len(inputs),
+        "truth": f"{len(truth)} references" if truth else "none",
+        "style judge": judge.style.name,
+    }
+    return rows, facts
+
+
+def samples(translator, files: dict[str, Files], source: str, to: str, stem: Path) -> None:
+    """The first twenty test sentences, unpicked: input, translation, and the first reference where there is one."""
+    inputs, truth = tested(files[source])
+    outputs = translated(
+        translator.domains[source], translator.system.translator(to), inputs[:SHOWN], translator.device
+    )
+    columns = {"input": inputs[:SHOWN], "translation": outputs} | ({"reference": truth[0][:SHOWN]} if truth else {})
+    blocks = [
+        "\n".join(f"{name:11}  {text}" for name, text in zip(columns, row)) for row in zip_longest(*columns.values())
+    ]
+    Path(f"{stem}.txt").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+
+
+def show(stem: Path) -> list[str]:
+    return ["Unpicked test sentences:", "", "```text", Path(f"{stem}.txt").read_text(encoding="utf-8").rstrip(), "```"]

@@ -1,0 +1,283 @@
+"""Networks for sequences of tokens: ids [B,T] or simplices [B,T,V], with a mask [B,T] that is True where a token is real.
+
+What lies under the mask changes nothing. Ids 0, 1, 2 are padding, the end of a sentence, and an unknown word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ..sample import Sample
+
+PAD, END, UNKNOWN = 0, 1, 2
+NEVER = -1e4  # a logit that no noise lifts; finite, so that its gradient is zero and not NaN
+
+
+# Past the discrete step: functions (logits [...,V], temperature) -> [...,V]
+
+
+def straight_through(logits: Tensor, temperature: Tensor | float) -> Tensor:
+    """Gumbel-softmax (Jang 2017, arXiv:1611.01144): hard one-hots forward, the soft sample's gradient backward."""
+    noise = -torch.empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / temperature).softmax(-1)
+    return one_hot(soft) + (soft - soft.detach())  # in this order the forward value is the one-hot to the last bit
+
+
+def expectation(logits: Tensor, temperature: Tensor | float) -> Tensor:
+    """The distribution itself, as the critic's continuous input (WGAN-GP on text, arXiv:1704.00028, section 5.3)."""
+    return (logits / temperature).softmax(-1)
+
+
+def draw_word(logits: Tensor, temperature: Tensor | float) -> Tensor:
+    """A sampled word as a one-hot without a gradient: for the policy gradient."""
+    noise = -torch.empty_like(logits).exponential_().log()
+    return one_hot(logits.detach() / temperature + noise)
+
+
+def one_hot(scores: Tensor) -> Tensor:
+    """The largest of the last axis, as a one-hot of the same dtype."""
+    return F.one_hot(scores.argmax(-1), scores.shape[-1]).to(scores.dtype)
+
+
+class Bottleneck(nn.Module):
+    """The last layer of a token generator: logits -> words, by one of the functions above while training, greedily afterwards.
+
+    The temperature falls geometrically from `start` to `end` over the first `steps` passes in training; it is a buffer.
+    """
+
+    def __init__(self, sample: Callable = straight_through, start: float = 1.0, end: float = 1.0, steps: int = 1):
+        super().__init__()
+        self.sample, self.end, self.rate = sample, end, (end / start) ** (1 / steps)
+        self.register_buffer("temperature", torch.tensor(start))
+
+    def advance(self) -> None:
+        """Once a free-running pass in training."""
+        self.temperature.copy_((self.temperature * self.rate).clamp(min=self.end))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return self.sample(logits, self.temperature.clone()) if self.training else one_hot(logits)
+
+
+def until_end(x: Tensor) -> Tensor:
+    """Simplex [B,T,V] -> mask [B,T]: up to and with the first END. No wait for the host."""
+    ends = (x.argmax(-1) == END).long()
+    return ends.cumsum(1) - ends == 0
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """[B,T,D], [B,T] -> [B,D]; NaN where nothing is real."""
+    return x.where(mask[..., None], 0).sum(1) / mask.sum(1, keepdim=True)
+
+
+def simplex(s: Sample, vocabulary: int) -> Tensor:
+    """[B,T,V], zero at padding."""
+    x = s.x if s.x.is_floating_point() else F.one_hot(s.x, vocabulary).float()
+    return x.where(s.mask[..., None], 0)
+
+
+class Embedding(nn.Module):
+    """The only module that looks at the dtype: ids are looked up, simplices multiplied. Padding becomes zero."""
+
+    def __init__(self, vocabulary: int, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(vocabulary, width) * width**-0.5)
+
+    def forward(self, s: Sample) -> Tensor:
+        x = s.x.to(self.weight.dtype) @ self.weight if s.x.is_floating_point() else self.weight[s.x]  # [B,T,D]
+        return x.where(s.mask[..., None], 0)
+
+
+class Block(nn.Module):
+    """A residual convolution over time: norm, convolution, SiLU. Norms are of each position, so that padding stays out."""
+
+    def __init__(self, width: int, kernel: int = 3):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y = self.norm(x).where(mask[..., None], 0)
+        return x + F.silu(self.conv(y.mT).mT)  # [B,T,D]
+
+
+class Encoder(nn.Module):
+    """Sentence -> code [B,T,D], zero at padding. styles: how many wanted styles a label may name; 0: labels are not looked at."""
+
+    def __init__(self, vocabulary: int, width: int = 128, blocks: int = 2, styles: int = 0):
+        super().__init__()
+        self.embed = Embedding(vocabulary, width)
+        self.style = nn.Embedding(styles, width) if styles else None
+        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+
+    def forward(self, s: Sample) -> Sample:
+        x = self.embed(s)
+        if self.style is not None:
+            x = x + self.style(s.label)[:, None]
+        for block in self.blocks:
+            x = block(x, s.mask)
+        return Sample(x.where(s.mask[..., None], 0), s.mask, s.label)
+
+
+class Decoder(nn.Module):
+    """Code -> sentence, word by word: a GRU that attends to the code (Bahdanau 2015, arXiv:1409.0473; dot products).
+
+    Teacher-forced where `like` is given, its logits aligned with `like`, words of `like` left out with probability `dropout` in
+    training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, a
+    simplex [B,S,V] aligned with the code, words may be copied from it (See 2017, arXiv:1704.04368, eq. 8 and 9).
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        length: int,
+        width: int = 128,
+        dropout: float = 0.0,
+        copying: bool = False,
+        bottleneck: Bottleneck | None = None,
+    ):
+        super().__init__()
+        self.length, self.dropout = length, dropout
+        self.embed = Embedding(vocabulary, width)
+        self.first = nn.Parameter(torch.randn(width) * 0.5)  # stands before the first word
+        self.begin = nn.Linear(width, width)
+        self.cell = nn.GRUCell(2 * width, width)
+        self.query = nn.Linear(width, width)
+        self.join = nn.Linear(2 * width, width)
+        self.out = nn.Linear(width, vocabulary)
+        self.copies = nn.Linear(width, 1) if copying else None
+        self.bottleneck = bottleneck or Bottleneck()
+
+    def forward(self, code: Sample, like: Sample | None = None, source: Tensor | None = None) -> Sample:
+        state = self.start(code)
+        told = None if like is None else self._told(like)  # [B,T,D]
+        word, states, logits, words = self.first.expand(len(code), -1), [], [], []
+        for t in range(self.length if like is None else like.x.shape[1]):
+            state = self.step(state, word, code)
+            states.append(state)
+            if like is None:
+                logits.append(self.logits(state, source))  # [B,V]
+                words.append(self.bottleneck(logits[-1]))
+                word = words[-1].to(self.embed.weight.dtype) @ self.embed.weight
+            else:
+                word = told[:, t]
+        if like is None:
+            if self.training:
+                self.bottleneck.advance()
+            x = torch.stack(words, 1)  # [B,T,V]
+            return Sample(x, until_end(x), code.label, torch.stack(logits, 1))
+        together = tuple(
+            torch.stack(parts, 1) for parts in zip(*states)
+        )  # one product with the vocabulary for all positions
+        said = self.logits(together, source)
+        return Sample(said.softmax(-1), like.mask, code.label, said)
+
+    def start(self, code: Sample) -> tuple[Tensor, Tensor, Tensor]:
+        """(state [B,D], what is attended to [B,D], attention [B,S]) ahead of the first word."""
+        mean = masked_mean(code.x, code.mask)
+        return self.begin(mean).tanh(), mean, torch.zeros_like(code.mask, dtype=mean.dtype)
+
+    def step(self, state: tuple[Tensor, ...], word: Tensor, code: Sample) -> tuple[Tensor, Tensor, Tensor]:
+        h = self.cell(torch.cat([word, state[1]], 1), state[0])
+        scores = torch.einsum("bd,bsd->bs", self.query(h), code.x) * h.shape[1] ** -0.5
+        attention = scores.masked_fill(~code.mask, NEVER).softmax(1)
+        return h, torch.einsum("bs,bsd->bd", attention, code.x), attention
+
+    def logits(self, state: tuple[Tensor, ...], source: Tensor | None) -> Tensor:
+        """Log probabilities [...,V] where words are copied, logits otherwise."""
+        h, context, attention = state
+        joined = self.join(torch.cat([h, context], -1)).tanh()
+        logits = self.out(joined).float()
+        if source is None or self.copies is None:
+            return logits
+        share = self.copies(joined).float().sigmoid()
+        copied = attention.float().view(len(source), -1, source.shape[1]) @ source  # [B,T or 1,V]
+        return (share * copied.view_as(logits) + (1 - share) * logits.softmax(-1) + 1e-8).log()
+
+    def _told(self, like: Sample) -> Tensor:
+        x = self.embed(like)
+        if self.training and self.dropout:
+            x = x * (torch.rand(x.shape[:2], device=x.device) >= self.dropout)[..., None]
+        return x
+
+
+class Seq2Seq(nn.Module):
+    """A direction whose lengths differ, with copying; in training words of the input are left out with probability `noise`."""
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, noise: float = 0.0):
+        super().__init__()
+        self.encoder, self.decoder, self.noise = encoder, decoder, noise
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        source = simplex(s, len(self.encoder.embed.weight))
+        if self.training and self.noise:
+            source = source * (torch.rand(source.shape[:2], device=source.device) >= self.noise)[..., None]
+        return self.decoder(self.encoder(Sample(source, s.mask, s.label)), like, source)
+
+
+class Parallel(nn.Module):
+    """A direction that writes every word at once and keeps the length: residual convolutions, then one layer of logits.
+
+    copying: a word keeps itself until a learnt gate lets it go: an editor. Its cycle has no teacher: `like` lends its mask alone.
+    """
+
+    def __init__(self, encoder: Encoder, copying: bool = False, bottleneck: Bottleneck | None = None):
+        super().__init__()
+        vocabulary, width = encoder.embed.weight.shape
+        self.encoder = encoder
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, vocabulary)
+        self.keep = nn.Linear(width, 1) if copying else None
+        if copying:
+            nn.init.constant_(self.keep.bias, 10.0)  # ahead of the log of any vocabulary: training starts from the copy
+        self.bottleneck = bottleneck or Bottleneck()
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        h = self.norm(self.encoder(s).x)
+        logits = self.out(h).float()
+        if self.keep is not None:
+            logits = logits + self.keep(h).float() * simplex(s, logits.shape[-1])
+        logits = self._in_place(logits, s.mask)
+        if like is None and self.training:
+            self.bottleneck.advance()
+        return Sample(self.bottleneck(logits) if like is None else logits.softmax(-1), s.mask, s.label, logits)
+
+    @staticmethod
+    def _in_place(logits: Tensor, mask: Tensor) -> Tensor:
+        """The end stands where the input has it, words everywhere else."""
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        last = positions == mask.sum(1, keepdim=True) - 1  # [B,T]
+        ends = torch.arange(logits.shape[-1], device=mask.device) == END  # [V]
+        never = torch.where(last[..., None], ~ends, ends | (torch.arange(len(ends), device=mask.device) == PAD))
+        return logits.masked_fill(never, NEVER)
+
+
+class Critic(nn.Module):
+    """Sentence -> [scores [B,1]]: convolutions over time, then the mean over its words (Kim 2014, arXiv:1408.5882, for the shape).
+
+    Nothing in it is without a second derivative.
+    """
+
+    def __init__(self, vocabulary: int, width: int = 128, layers: int = 2, kernel: int = 3, spectral: bool = False):
+        super().__init__()
+        norm = spectral_norm if spectral else (lambda layer: layer)
+        self.embed = Embedding(vocabulary, width)
+        self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
+        self.out = norm(nn.Linear(width, 1))
+
+    def forward(self, s: Sample) -> list[Tensor]:
+        return [self.out(masked_mean(self.body(s), s.mask)).float()]
+
+    def words(self, s: Sample) -> Tensor:
+        """Scores [B,T] of single words in their surroundings: a sentence's score is the mean of its words'."""
+        return self.out(self.body(s))[..., 0].float()
+
+    def body(self, s: Sample) -> Tensor:
+        x = self.embed(s)
+        for conv in self.convs:
+            x = F.silu(conv(x.mT).mT).where(s.mask[..., None], 0)  # [B,T,D]
+        return x
