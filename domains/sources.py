@@ -48,8 +48,8 @@ class Files:
     name: str  # short, for folders and titles
     train: list[Item]
     test: list[Item] = field(default_factory=list)
-    unit: str = "files"  # what its items are called
     labels: dict[str, np.ndarray] = field(default_factory=dict)  # "train", "test": [N] classes, where an .npz has them
+    unit: str = "files"  # what its items are called
 
 
 def find(spec: str, side: str) -> Files:

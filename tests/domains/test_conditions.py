@@ -60,7 +60,7 @@ def test_wrong_conditions_are_a_function_of_seed_and_index():
 
 def test_sentences_are_conditions_too_and_equal_ones_are_not_wrong():
     """Items 0 and 2 have the same sentence."""
-    tokens = Tokens(12, 4)
+    tokens = Tokens(length=4)
     told = tokens.collate([Sample(torch.tensor(ids)) for ids in ([3, 4], [5], [3, 4])])
     folder = flat([0, 0, 0])
     right, wrong = Conditions(folder, tokens, told), Conditions(folder, tokens, told, wrong=True)

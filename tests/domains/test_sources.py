@@ -110,7 +110,7 @@ def test_built_in_sets():
 def test_unknown_names_list_the_nearest(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_ROOT, raising=False)
     refused("vangoh", "b", r"--b vangoh: no such file, folder or set; the nearest names are vangogh.* --data_root")
-    refused("qqqq", "a", "the nearest names are digits, photos, vangogh")
+    refused("qqqq", "a", "the nearest names are digits, modern, old, photos, vangogh")
     touch(tmp_path, "images/monet/1.png", "digits/mnist2usps.npz")
     monkeypatch.setenv(DATA_ROOT, str(tmp_path))
     refused("mone", "a", "the nearest names are monet")
@@ -201,3 +201,28 @@ def test_damaged_archives_are_refused(tmp_path):
         "a",
         "has no array trainA: it must hold trainA and trainB",
     )
+
+
+def test_a_file_of_sentences_has_its_test_beside_it(tmp_path, monkeypatch):
+    touch(
+        tmp_path,
+        "yelp/train.neg.txt",
+        "yelp/dev.neg.txt",
+        "yelp/train.pos.txt",
+        "yelp/test.pos.txt",
+        "yelp/dev.pos.txt",
+    )
+    monkeypatch.setenv(DATA_ROOT, str(tmp_path))
+    found = find("yelp/train.neg", "a")
+    assert (found.name, found.train, found.test) == (
+        "neg", [tmp_path / "yelp/train.neg.txt"], [tmp_path / "yelp/dev.neg.txt"],
+    )  # fmt: skip
+    assert find(str(tmp_path / "yelp/train.pos.txt"), "b").test == [tmp_path / "yelp/test.pos.txt"]
+    assert find("train.pos", "b").train == [tmp_path / "yelp/train.pos.txt"], "at any depth"
+    assert find(str(tmp_path / "yelp/dev.neg.txt"), "a").test == []
+
+
+def test_the_built_in_sentences():
+    old, modern = find("old", "a"), find("modern", "b")
+    assert [p.name for p in old.train + old.test] == ["train.old.txt", "test.old.txt"]
+    assert [len(p.read_text().splitlines()) for p in modern.train + modern.test] == [1000, 100]
