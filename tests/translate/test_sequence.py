@@ -1,0 +1,159 @@
+"""Networks of sentences: what passes through a choice of words, what padding changes, what may be copied."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.tokens import Tokens
+from translate.nets.sequence import (
+    END,
+    PAD,
+    Bottleneck,
+    Critic,
+    Decoder,
+    Encoder,
+    Parallel,
+    Seq2Seq,
+    draw_word,
+    expectation,
+    one_hot,
+    simplex,
+    straight_through,
+    until_end,
+)
+from translate.sample import Sample
+
+V, T = 12, 8
+
+
+def sentences(n: int = 3) -> Sample:
+    words = [torch.randint(3, V, (length,)) for length in range(2, 2 + n)]
+    return Tokens().collate([Sample(w) for w in words])
+
+
+def seq2seq(**kw) -> Seq2Seq:
+    return Seq2Seq(Encoder(V, 6, 1), Decoder(V, T, 6, copying=True, **kw))
+
+
+def editor(**kw) -> Parallel:
+    return Parallel(Encoder(V, 6, 1), copying=True, **kw)
+
+
+@pytest.mark.parametrize("way", [straight_through, expectation, draw_word])
+def test_each_way_past_the_discrete_step_gives_a_simplex(way):
+    logits = torch.randn(500, V, requires_grad=True)
+    x = way(logits, 0.7)
+    torch.testing.assert_close(x.sum(-1), torch.ones(500))
+    assert (x.detach() >= 0).all()
+    assert x.requires_grad == (way is not draw_word)
+    assert ((x.detach() == 0) | (x.detach() == 1)).all() == (way is not expectation)
+
+
+@pytest.mark.parametrize("way", [straight_through, draw_word])
+def test_words_are_drawn_as_often_as_their_probability_says(way):
+    logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    drawn = way(logits.expand(100_000, -1), 1.0).mean(0)
+    torch.testing.assert_close(drawn, logits.softmax(-1), atol=0.005, rtol=0)  # 3 deviations of a share of 0.5
+
+
+def test_the_expectations_gradient_is_the_softmaxs():
+    logits, weights = torch.randn(4, V, requires_grad=True), torch.randn(V)
+    (expectation(logits, 0.5) @ weights).sum().backward()
+    p = (logits.detach() / 0.5).softmax(-1)
+    torch.testing.assert_close(logits.grad, p * (weights - (p @ weights)[:, None]) / 0.5)
+
+
+def test_the_temperature_falls_in_training_and_choices_are_greedy_afterwards():
+    bottleneck = Bottleneck(straight_through, start=2.0, end=0.5, steps=4)
+    seen = []
+    for _ in range(6):
+        seen.append(bottleneck.temperature.item())
+        bottleneck.advance()
+    assert seen == pytest.approx([2.0, 2 * 0.25**0.25, 1.0, 2 * 0.25**0.75, 0.5, 0.5])
+    logits = torch.randn(64, V)
+    assert torch.equal(bottleneck.eval()(logits), one_hot(logits))
+
+
+@pytest.mark.parametrize("build", [seq2seq, editor])
+def test_padding_is_inert(build):
+    net, s = build().eval(), sentences()
+    other = Sample(torch.where(s.mask, s.x, (s.x + 5) % V), s.mask)
+    assert not torch.equal(other.x, s.x)
+    free, told = net(s), net(s, like=s)
+    assert torch.equal(free.x[free.mask], net(other).x[free.mask]) and torch.equal(free.mask, net(other).mask)
+    assert torch.equal(told.logits[s.mask], net(other, like=other).logits[s.mask])
+    wide = Sample(F.pad(s.x, (0, 3)), F.pad(s.mask, (0, 3)))
+    torch.testing.assert_close(net(wide, like=s).logits[:, :T][s.mask], told.logits[s.mask])
+
+
+@pytest.mark.parametrize("build", [seq2seq, editor])
+def test_ids_and_their_one_hots_are_one(build):
+    net, s = build().eval(), sentences()
+    torch.testing.assert_close(net(s).logits, net(Sample(simplex(s, V), s.mask)).logits)
+
+
+def test_an_editor_starts_as_a_copy_and_keeps_the_length():
+    net, s = editor(), sentences()
+    out = net(s)
+    assert torch.equal(out.x.argmax(-1)[s.mask], s.x[s.mask]) and torch.equal(out.mask, s.mask)
+
+
+def test_a_parallel_translators_ends_stand_where_the_inputs_do():
+    net, s = Parallel(Encoder(V, 6, 0)), sentences()
+    for _ in range(20):
+        ids = net(s).x.argmax(-1)
+        ends = s.x == END
+        assert (ids[ends] == END).all()
+        inside = s.mask & ~ends
+        assert ((ids[inside] != END) & (ids[inside] != PAD)).all()
+    loss = Tokens().distance(net(s, like=s), s)
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_copied_words_are_the_sources():
+    """A decoder that only copies gives no probability to what the source does not have."""
+    net, s = seq2seq().eval(), sentences()
+    net.decoder.copies.weight.data.zero_()
+    net.decoder.copies.bias.data.fill_(30.0)
+    p = net(s, like=s).logits.exp()
+    present = simplex(s, V).sum(1) > 0  # [B,V]
+    absent = ~present[:, None].expand_as(p)
+    assert p[absent].max() < 1e-6
+    torch.testing.assert_close(p.sum(-1), torch.ones(3, T), atol=1e-4, rtol=0)
+
+
+def test_word_dropout_hides_the_target_in_training_alone():
+    decoder = Decoder(V, T, 6, dropout=1.0)
+    s, code = sentences(), Encoder(V, 6, 1)(sentences())
+    other = Sample(s.x.flip(0), s.mask)
+    assert torch.equal(decoder(code, like=s).logits, decoder(code, like=other).logits)
+    decoder.eval()
+    assert not torch.equal(decoder(code, like=s).logits, decoder(code, like=other).logits)
+
+
+def test_generation_repeats_what_teacher_forcing_says():
+    """Told its own words, a decoder gives the logits it had when it chose them."""
+    net, s = seq2seq().eval(), sentences()
+    free = net(s)
+    ids = Sample(free.x.argmax(-1), torch.ones(3, T, dtype=torch.bool))
+    torch.testing.assert_close(net(s, like=ids).logits, free.logits, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sentences_score_is_the_mean_of_its_words():
+    critic, s = Critic(V, 6, 2), sentences()
+    words = critic.words(s)
+    mean = words.where(s.mask, 0).sum(1) / s.mask.sum(1)
+    torch.testing.assert_close(critic(s)[0][:, 0], mean)
+
+
+def test_a_words_score_reaches_as_far_as_the_convolutions():
+    critic = Critic(V, 6, 2)
+    x = torch.rand(1, T, V, requires_grad=True)
+    (slope,) = torch.autograd.grad(critic.words(Sample(x, torch.ones(1, T, dtype=torch.bool)))[0, 3], x)
+    assert (slope[0].abs().sum(-1) > 0).tolist() == [1 <= t <= 5 for t in range(T)]
+
+
+def test_the_end_is_found_without_the_host():
+    ids = torch.tensor([[3, END, 4, END], [END, 3, 3, 3], [3, 4, 5, 6]])
+    assert until_end(F.one_hot(ids, V).float()).int().tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
