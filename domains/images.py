@@ -19,19 +19,23 @@ from torch import Tensor, nn
 from translate.errors import UserError
 from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
+from translate.nets.projected import ProjectedCritic
 from translate.nets.resnet import Decoder, Encoder
 from translate.sample import Sample
 
 from . import imagefile
 from .imagefile import ImageOrigin
+from .pretrained import vgg19
 from .sources import Item, Picture
+
+VGG_LAYERS, VGG_CHANNELS = ("2_2", "3_1"), (128, 256)  # a stroke is coarser than what earlier layers see
 
 
 @dataclass
 class Images:
     """Pictures of one collection.
 
-    size: side of the square training crop, pixels. scale: short side that a picture has before it is cropped.
+    size: side of the square training crop, pixels. scale: short side that a picture has before it is cropped; 0: its own.
     channels: 1 or 3, what networks see. colour: whether the collection itself is coloured.
     flip: mirrored pictures are as good as the originals (photographs: yes, letters: no).
     """
@@ -162,33 +166,46 @@ class Images:
         return Sample(torch.zeros(n, self.channels, self.size, self.size))
 
     def whole(self, net: nn.Module, s: Sample, tile: int = 0, overlap: int = 32) -> Sample:
-        """A picture of any size through a network, whose `multiple` says which sides it takes.
+        """A picture of any size through a network.
 
+        Networks know pictures at the scale of training: a larger one is translated at that scale, a smaller one at the crop's,
+        and what changed is scaled back and added to the picture, which keeps its finest detail.
         tile > 0: in tiles of that side, blended over `overlap` pixels; 0: only where memory is short.
         """
         h, w = s.x.shape[-2:]
-        tile = tile or _tile_for(s.x)
+        small, large = sorted((h, w))
+        ratio = self.scale / small if small > self.scale else max(min(self.size / small, 4 * self.size / large), 1)
+        if ratio == 1 or not self.scale:
+            return Sample(self._through(net, s.x, tile, overlap), label=s.label)
+        to = [max(round(side * ratio), 1) for side in (h, w)]
+        x = F.interpolate(s.x, to, mode="bicubic", antialias=True)
+        change = F.interpolate(self._through(net, x, tile, overlap) - x, (h, w), mode="bicubic", antialias=True)
+        return Sample((s.x + change).clamp(-1, 1), label=s.label)
+
+    def _through(self, net: nn.Module, x: Tensor, tile: int, overlap: int) -> Tensor:
+        """At the picture's own size, padded to sides that the network takes, which its `multiple` says."""
+        h, w = x.shape[-2:]
+        tile = tile or _tile_for(x)
         if tile and max(h, w) > tile:
-            return self._tiled(net, s, tile, overlap)
+            return self._tiled(net, x, tile, overlap)
         try:
-            return Sample(net(Sample(_pad(s.x, net.multiple))).x[..., :h, :w])
+            return net(Sample(_pad(x, net.multiple))).x[..., :h, :w]
         except torch.OutOfMemoryError:
             if max(h, w) <= 512:
                 raise
         torch.cuda.empty_cache()
-        return self._tiled(net, s, 512, overlap)
+        return self._tiled(net, x, 512, overlap)
 
-    def _tiled(self, net: nn.Module, s: Sample, tile: int, overlap: int) -> Sample:
-        h, w = s.x.shape[-2:]
-        total, weight = torch.zeros_like(s.x), torch.zeros_like(s.x[:, :1])
-        for top in _starts(h, tile, overlap):
-            for left in _starts(w, tile, overlap):
-                part = s.x[..., top : top + tile, left : left + tile]
+    def _tiled(self, net: nn.Module, x: Tensor, tile: int, overlap: int) -> Tensor:
+        total, weight = torch.zeros_like(x), torch.zeros_like(x[:, :1])
+        for top in _starts(x.shape[-2], tile, overlap):
+            for left in _starts(x.shape[-1], tile, overlap):
+                part = x[..., top : top + tile, left : left + tile]
                 ramp = _ramp(part.shape[-2], overlap)[:, None] * _ramp(part.shape[-1], overlap)
                 ramp = ramp.to(part.device)
-                total[..., top : top + tile, left : left + tile] += self.whole(net, Sample(part)).x * ramp
+                total[..., top : top + tile, left : left + tile] += self._through(net, part, tile, overlap) * ramp
                 weight[..., top : top + tile, left : left + tile] += ramp
-        return Sample(total / weight)
+        return total / weight
 
     def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
         """A grid: one column a stage (input, translation, cycle), one line an item."""
@@ -239,7 +256,10 @@ class Images:
     def decoder(self, **kw) -> nn.Module:
         return init_gan(Decoder(self.channels, **kw))
 
-    def critic(self, **kw) -> nn.Module:
+    def critic(self, vgg: bool = False, **kw) -> nn.Module:
+        """vgg: on VGG-19's features, which suits small collections of photographs and small budgets."""
+        if vgg:
+            return ProjectedCritic(vgg19(VGG_LAYERS), VGG_CHANNELS)
         return init_gan(PatchCritic(self.channels, **kw))
 
 

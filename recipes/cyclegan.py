@@ -24,6 +24,7 @@ def cyclegan(
     generator: str | None = None,
     width: int | None = None,
     blocks: int | None = None,
+    critic: str | None = None,
     layers: int | None = None,
     scales: int = 1,
     spectral: bool = False,
@@ -54,9 +55,11 @@ def cyclegan(
         generator: of pictures resnet as in the paper; residual: the same, added to the input, which suits small budgets; unet.
         width: channels of the generators' first layer (and of the critics').
         blocks: residual blocks between a generator's ends.
-        layers: of the critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
-        scales: critics, each on an item of half the last one's size.
-        spectral: spectral normalisation in the critics.
+        critic: of pictures: patch as in the paper, which learns from pixels; vgg, small heads on a pretrained network's features
+            (Projected GANs, arXiv:2111.01007), which tells strokes from fur after a few steps: photographs without a GPU get it.
+        layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
+        scales: patch critics, each on an item of half the last one's size.
+        spectral: spectral normalisation in the patch critics.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order, augmentation and noise.
         budget: default sizes: laptop or full; auto is full where there is a GPU.
@@ -75,7 +78,7 @@ def cyclegan(
     A, B = data["a"].domain, data["b"].domain
     said = dict(
         steps=steps, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, pool=pool,
-        generator=generator, width=width, blocks=blocks, layers=layers,
+        generator=generator, width=width, blocks=blocks, critic=critic, layers=layers,
     )  # fmt: skip
     n = kind.numbers(A, budget == "full") | {key: value for key, value in said.items() if value is not None}
     n.setdefault("lr_d", n["lr"])
@@ -84,7 +87,7 @@ def cyclegan(
         0, micro=micro, seed=seed, **{key: n[key] for key in ("blocks", "cycle", "identity", "pool", "lr", "lr_d")}
     )
     shape = {key: n[key] for key in ("generator", "width", "blocks")}
-    critic = dict(width=n["width"], layers=n["layers"], scales=scales, spectral=spectral)
+    critics = dict(critic=n["critic"], width=n["width"], layers=n["layers"], scales=scales, spectral=spectral)
 
     def system() -> CycleGAN:
         return CycleGAN(
@@ -92,8 +95,8 @@ def cyclegan(
             B,
             kind.direction(A, B, **shape),
             kind.direction(B, A, **shape),
-            kind.critic(A, **critic),
-            kind.critic(B, **critic),
+            kind.critic(A, **critics),
+            kind.critic(B, **critics),
             adv=getattr(objectives, adv),
             cycle=n["cycle"],
             identity=n["identity"],

@@ -71,7 +71,7 @@ def convert_files(files: dict[str, Path], folder: Path, size: int = 256) -> None
         to=list(states), width=first["model.1.weight"].shape[0],
         blocks=len({k.split(".")[1] for k in first if "conv_block" in k}), antialias=any(k.endswith("filt") for k in first),
     )  # fmt: skip
-    domain = Images(size=size, scale=size)
+    domain = Images(size=size, scale=0)  # as the other implementation: pictures go through at their own size
     recipe = peer(domain, domain, **shape)
     system = recipe.system()
     for to, state in states.items():

