@@ -169,7 +169,7 @@ class Images:
         """A picture of any size through a network.
 
         Networks know pictures at the scale of training: a larger one is translated at that scale, a smaller one at the crop's,
-        and what changed is scaled back and added to the picture, which keeps its finest detail.
+        and the translation is scaled back.
         tile > 0: in tiles of that side, blended over `overlap` pixels; 0: only where memory is short.
         """
         h, w = s.x.shape[-2:]
@@ -179,8 +179,8 @@ class Images:
             return Sample(self._through(net, s.x, tile, overlap), label=s.label)
         to = [max(round(side * ratio), 1) for side in (h, w)]
         x = F.interpolate(s.x, to, mode="bicubic", antialias=True)
-        change = F.interpolate(self._through(net, x, tile, overlap) - x, (h, w), mode="bicubic", antialias=True)
-        return Sample((s.x + change).clamp(-1, 1), label=s.label)
+        x = F.interpolate(self._through(net, x, tile, overlap), (h, w), mode="bicubic", antialias=True)
+        return Sample(x.clamp(-1, 1), label=s.label)
 
     def _through(self, net: nn.Module, x: Tensor, tile: int, overlap: int) -> Tensor:
         """At the picture's own size, padded to sides that the network takes, which its `multiple` says."""
