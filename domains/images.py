@@ -28,7 +28,7 @@ from .imagefile import ImageOrigin
 from .pretrained import vgg19
 from .sources import Item, Picture
 
-VGG_LAYERS, VGG_CHANNELS = ("2_2", "3_1"), (128, 256)  # a stroke is coarser than what earlier layers see
+VGG_LAYERS, VGG_CHANNELS = ("2_2", "3_1", "4_1"), (128, 256, 512)  # a stroke is coarser than what earlier layers see
 
 
 @dataclass

@@ -45,9 +45,9 @@ def cyclegan(
         size: of a training item. Pictures: side of the square crop in pixels, a multiple of 4; sentences: most tokens.
         batch: items of each side a step, over all processes.
         micro: items in memory at a time; 0: the whole batch.
-        lr: learning rate of Adam; falls to zero over the second half.
+        lr: learning rate of Adam, 2e-4 as in the paper or 3e-4 beside the vgg critic; falls to zero over the second half.
         lr_d: that of the critics, where it should differ (two time scales, arXiv:1706.08500).
-        cycle: weight of cycle consistency (lambda). Pictures: 10 as in the paper; 5 where photographs meet a small budget.
+        cycle: weight of cycle consistency (lambda). Pictures: 10 as in the paper; 1.5 beside the vgg critic.
         identity: weight of the identity loss, which keeps what both sides share. Pictures: 5 for photographs with a full budget,
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         pool: earlier fakes that the critics are shown again.

@@ -15,7 +15,7 @@ from translate.errors import UserError
 OLD_FLAGS = {
     "dataroot": "--a DIR --b DIR (a folder that holds trainA and trainB serves both)",
     "name": "--out DIR", "checkpoints_dir": "--out DIR",
-    "load_size": "--size (pictures are scaled to twice the crop's side)", "crop_size": "--size", "preprocess": "--size",
+    "load_size": "--size (pictures are scaled to 1.5 times the crop's side)", "crop_size": "--size", "preprocess": "--size",
     "batch_size": "--batch", "pool_size": "--pool", "n_epochs": "--steps", "n_epochs_decay": "--steps", "niter": "--steps",
     "lambda_A": "--cycle", "lambda_B": "--cycle", "lambda_identity": "--identity (absolute: 5 is their 0.5 times --cycle 10)",
     "gan_mode": "--adv", "netG": "--generator and --blocks", "ngf": "--width", "ndf": "--width", "netD": "--scales",

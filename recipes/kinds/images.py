@@ -36,9 +36,9 @@ def folders(files: dict[str, Files], size: int | None, full: bool, seed: int) ->
     size = size or min(256 if full else 128, short - short % 4)
     if size < 16 or size % 4:
         raise UserError(f"--size {size}: the side of the training crop must be a multiple of 4, at least 16 pixels")
-    # small uniform pictures (digits, emoji) are trained on as they are; others are cropped from about twice the crop's side
+    # small uniform pictures (digits, emoji) are trained on as they are; of others a crop shows most, so that strokes stay visible
     uniform = all(same for _, _, same in surveys.values()) and short <= 96
-    scale = size if uniform else min(max(short, size), 2 * size)
+    scale = size if uniform else min(max(short, size), size * 3 // 2)
     coloured = any(colour for _, colour, _ in surveys.values())
     return {
         side: Folder(Domain(size, scale, 3 if coloured else 1, colour, flip=coloured), files[side], seed)
@@ -53,8 +53,8 @@ def numbers(domain: Domain, full: bool) -> dict:
     return dict(
         steps=200_000 if full else 2000,
         batch=4 if small else 1,
-        lr=2e-4,
-        cycle=10.0 if full or small else 5.0,
+        lr=2e-4 if full or small else 3e-4,
+        cycle=10.0 if full or small else 1.5,
         identity=5.0 if full and not small else 0.0,
         pool=50,
         generator="resnet" if full or digits else "residual",
