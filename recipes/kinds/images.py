@@ -80,6 +80,8 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     if critic == "vgg":
+        if domain.size < 32:
+            raise UserError(f"--critic vgg: crops of {domain.size} pixels are too small for it; give --critic patch")
         return domain.critic(vgg=True)
     if critic != "patch":
         raise UserError(f"--critic {critic}: of pictures it is patch or vgg")
