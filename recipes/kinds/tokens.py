@@ -82,7 +82,7 @@ def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str)
 def numbers(domain: Domain, full: bool) -> dict:
     return dict(
         steps=20_000 if full else 3000, batch=64 if full else 32, lr=5e-4, cycle=1.0, identity=1.0, pool=0,
-        generator="editor", width=256 if full else 128, blocks=2, layers=2,
+        generator="editor", width=256 if full else 128, blocks=2, critic="conv", layers=2,
     )  # fmt: skip
 
 
@@ -96,7 +96,9 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 
-def critic(domain: Domain, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+    if critic != "conv":
+        raise UserError(f"--critic {critic}: of sentences it is conv")
     if scales != 1:
         raise UserError(f"--scales {scales}: critics of sentences have one scale; leave it out")
     return domain.critic(width=width, layers=layers, spectral=spectral)
