@@ -107,7 +107,8 @@ class Tokens:
 
     @property
     def size(self) -> int:
-        return self.length
+        """Most words of a sentence."""
+        return self.length - 1
 
     @property
     def kind(self) -> str:

@@ -8,10 +8,13 @@ import sys
 TRAINING = {
     "cyclegan": "Photographs to Van Goghs, or any two collections.",
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
+    "sentences": "Sentences between two styles: old and modern English.",
+    "sentiment": "Negative sentences to positive ones, and back.",
     "points": "What generators and critics do, seen on points of the plane.",
 }
 TOOLS = {
     "sample": "Draw from a trained generator.",
+    "cipher": "Make a translation task with a known key.",
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",
     "runs": "List and compare runs.",

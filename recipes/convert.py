@@ -10,8 +10,8 @@ from typing import Literal
 
 def convert(
     run: str,
-    input: str,
-    output: str,
+    input: str = "-",
+    output: str = "-",
     to: str = "b",
     force: bool = False,
     which: Literal["best", "final"] = "best",
@@ -22,11 +22,12 @@ def convert(
     """Translate a file, a folder or a glob with a trained run or bundle. Sizes, names and bit depths are kept.
 
     A folder: scripts/convert.py runs/cyclegan-photos-vangogh holiday/ painted/ --to b
+    Sentences from a pipe: scripts/convert.py runs/sentences-old-modern --to b < psalms.txt > modern.txt
 
     Args:
         run: a run's folder, or a bundle.
-        input: a file, a folder (with its sub-folders) or a quoted glob.
-        output: a file for one input file; a folder otherwise, made where it is missing.
+        input: a file, a folder (with its sub-folders) or a quoted glob; of sentences -, left out, is what is typed or piped in.
+        output: a file for one input file; a folder otherwise, made where it is missing; of sentences -, left out, prints them.
         to: the side to translate into; a or b.
         force: overwrite files that are there.
         which: the checkpoint that validation selected, or the final one.
@@ -42,6 +43,8 @@ def convert(
             f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more"
         )
     translator = Translator.from_pretrained(run, which, device=device, precision=precision)
+    if "-" in (input, output):
+        return pipe(translator, input, output, to, force)
     pairs = plan(input, output, translator.domains[translator.source(to)].suffixes)
     taken = [out for _, out in pairs if out.exists()]
     if taken and not force:
@@ -61,6 +64,38 @@ def convert(
     if failed == len(pairs):
         raise UserError(f"nothing was translated: none of {len(pairs)} files could be read")
     print(f"{len(pairs) - failed} translated into {output}" + (f", {failed} skipped" if failed else ""))
+
+
+def pipe(translator, input: str, output: str, to: str, force: bool) -> None:
+    """Sentences, a line each, as they come; a terminal is answered line by line."""
+    from contextlib import nullcontext
+    from itertools import islice
+
+    from recipes import kinds
+    from translate.errors import UserError, reason
+
+    domain = translator.domains[translator.source(to)]
+    kind = kinds.of(domain)
+    if not hasattr(kind, "translated"):
+        raise UserError(f"INPUT and OUTPUT are needed: {kind.ITEMS} do not go through pipes")
+    if output != "-" and Path(output).exists() and not force:
+        raise UserError(f"{output} exists already: --force overwrites it")
+    net, at_once = translator.system.translator(to), 1 if input == "-" and sys.stdin.isatty() else 64
+    try:
+        source = nullcontext(sys.stdin.buffer) if input == "-" else open(input, "rb")
+        sink = nullcontext(sys.stdout.buffer) if output == "-" else open(output, "wb")
+        with source as lines, sink as out:
+            while part := list(islice(lines, at_once)):
+                texts = [line.decode("utf-8").rstrip("\r\n") for line in part]
+                translated = kind.translated(domain, net, texts, translator.device)
+                out.write("".join(f"{text}\n" for text in translated).encode())
+                out.flush()
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        sys.stderr.close()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{'the input' if input == '-' else input} is not UTF-8: convert it first") from error
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be opened ({reason(error)}): choose another file") from error
 
 
 def plan(input: str, output: str, suffixes: tuple[str, ...]) -> list[tuple[Path, Path]]:

@@ -48,9 +48,33 @@ def _guarded(f: Callable, function: Callable, argv: list[str]) -> int:
 def _call(function: Callable, argv: list[str]) -> None:
     parser = _parser(function)
     parser.add_function_arguments(function, as_positional=True)
-    options = parser.parse_args(_bare_flags(function, argv)).as_dict()
+    options = parser.parse_args(_bare_words(function, _bare_flags(function, argv))).as_dict()
     options.pop("config", None)
     function(**options)
+
+
+def _bare_words(function: Callable, argv: list[str]) -> list[str]:
+    """Words behind the required ones stand, in order, for the parameters whose default is "-": convert.py RUN [INPUT [OUTPUT]]."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters
+    required = sum(p.default is p.empty for p in parameters.values())
+    spare = iter([name for name, p in parameters.items() if p.default == "-"])
+    placed, words = [], iter(argv)
+    for word in words:
+        if word.startswith("--"):
+            placed += (
+                [word]
+                if "=" in word or word == "--help"
+                else [word, *[value for value in [next(words, None)] if value]]
+            )
+        elif required:
+            required -= 1
+            placed.append(word)
+        else:
+            name = next(spare, None)
+            placed.append(f"--{name}={word}" if name else word)
+    return placed
 
 
 def _bare_flags(function: Callable, argv: list[str]) -> list[str]:

@@ -36,7 +36,7 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
         [
             config["recipe"],
             *facts["direction"].split(" to "),
-            args["budget"],
+            *(args[key] for key in ("way", "budget") if key in args),
             f"{args['steps']}steps",
             f"seed{args['seed']}",
         ]
@@ -105,7 +105,14 @@ def page(records: list[dict], kept: Path) -> str:
             minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
             asked = facts["args"]["steps"]
             steps = f"{asked} steps" if facts["step"] == asked else f"stopped at step {facts['step']} of {asked}"
-            label = f"{facts['recipe']}, {steps}, {minutes:.0f} min"
+            label = ", ".join(
+                [
+                    facts["recipe"],
+                    *([facts["args"]["way"]] if "way" in facts["args"] else []),
+                    steps,
+                    f"{minutes:.0f} min",
+                ]
+            )
             out += [
                 f"| **{label}**, {which} | " + " | ".join(cell(rows, c, kind.COLUMNS) for c in columns) + " |"
                 for which, rows in lines.items()

@@ -22,6 +22,8 @@ from translate.system import System
 RECIPES = {
     "cyclegan": "recipes.cyclegan",
     "peer": "recipes.peer",
+    "sentences": "recipes.sentences",
+    "sentiment": "recipes.sentiment",
 }  # what a bundle may name; nothing else is ever imported
 
 

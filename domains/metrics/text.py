@@ -107,6 +107,17 @@ def cosine(outputs: Sentences, inputs: Sentences) -> float:
     return float((embed(outputs) * embed(inputs)).sum(1).mean())
 
 
+def accuracy(outputs: Sentences, references: Sentences) -> float:
+    """Share of the references' known words that stand in their places."""
+    pairs = [
+        (w, o)
+        for out, ref in zip(outputs, references, strict=True)
+        for w, o in zip(ref.split(), [*out.split(), *[""] * len(ref)])
+    ]
+    known = [word == output for word, output in pairs if word != "<unk>"]
+    return sum(known) / max(1, len(known))
+
+
 def gm(style: float, content: float) -> float:
     """Geometric mean, both in [0, 100]."""
     return math.sqrt(style * content)
@@ -261,6 +272,8 @@ class TextJudge:
         scores = {f"style[{self.style.name}]": style, "self_bleu": bleu(outputs, inputs)}
         if references:
             scores["bleu"] = bleu(outputs, *references)
+            if all(len(r.split()) == len(i.split()) for r, i in zip(references[0], inputs)):  # word by word: a cipher
+                scores["accuracy"] = accuracy(outputs, references[0])
         if self.style.name == "MiniLM":
             scores["cosine"] = cosine(outputs, inputs)
         return scores | {"gm": gm(style, scores.get("bleu", scores["self_bleu"]))} | alarms(outputs, inputs)

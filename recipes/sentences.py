@@ -1,0 +1,142 @@
+"""Sentences that change their style and keep their meaning, by each of the ways past the discrete step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+
+def sentences(
+    a: str = "old",
+    b: str = "modern",
+    way: Literal["gumbel", "continuous", "policy"] = "gumbel",
+    generator: Literal["editor", "parallel", "seq2seq"] = "editor",
+    steps: int = 3000,
+    warm: int = 0,
+    size: int = 20,
+    words: int = 8000,
+    vocabulary: Literal["auto", "words", "pieces"] = "auto",
+    batch: int = 32,
+    lr: float = 5e-4,
+    lr_d: float = 5e-4,
+    cycle: float = 1.0,
+    identity: float = 1.0,
+    other: float = 1.0,
+    adv: Literal["least_squares", "non_saturating", "hinge", "wasserstein"] = "non_saturating",
+    penalty: float = 0.0,
+    temperature: float = 1.0,
+    coolest: float = 1.0,
+    width: int = 128,
+    blocks: int = 2,
+    layers: int = 2,
+    precision: Literal["auto", "bf16", "fp32"] = "fp32",
+    seed: int = 0,
+) -> Recipe:
+    """Translate sentences between two styles that nobody paired, both ways. After the Style Transformer, arXiv:1905.05621.
+
+    Old to modern English on the built-in sentences: scripts/sentences.py --a old --b modern
+    A word-substitution cipher with a known key: scripts/cipher.py, then --generator parallel. Expected scores: docs/results.md.
+
+    Args:
+        a: one style: a UTF-8 text file with a sentence a line, a folder of them, or a name; test.X.txt or dev.X.txt beside
+            train.X.txt is kept for evaluation.
+        b: the other.
+        way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
+        generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
+            from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
+        steps: training steps.
+        warm: of these, at the start, denoising auto-encoding alone.
+        size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
+        words: most tokens of the vocabulary, which both sides share.
+        vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
+        batch: sentences of each side a step, over all processes.
+        lr: learning rate of Adam; falls to zero over the second half.
+        lr_d: that of the critics.
+        cycle: weight of the way back, in nats a word.
+        identity: weight of self-reconstruction, in nats a word.
+        other: weight of the other style's real sentences among what the critics refuse.
+        adv: adversarial objective.
+        penalty: weight of the critics' gradient penalty (WGAN-GP); 0: none.
+        temperature: of the samples at the start.
+        coolest: at the end of the first half, and from there on.
+        width: of embeddings and layers.
+        blocks: residual convolutions of a generator's encoder.
+        layers: convolutions of a critic.
+        precision: auto is bf16 where the device gains by it.
+        seed: of weights, data order and noise.
+    """
+    from domains.folder import Folder
+    from domains.sources import Files, find
+    from recipes import kinds
+    from recipes.kinds import tokens as kind
+    from translate import adv as objectives
+    from translate.errors import at_least
+    from translate.modules.cycle import Towards
+    from translate.nets.sequence import Bottleneck, draw_word, expectation, straight_through
+    from translate.recipe import Recipe, Run
+    from translate.systems.styletransformer import PolicyGradient, StyleTransformer
+
+    numbers = dict(steps=steps, batch=batch, words=words, width=width, layers=layers)
+    weights = dict(cycle=cycle, identity=identity, other=other, penalty=penalty)
+    at_least(1, **numbers)
+    at_least(0, warm=warm, blocks=blocks, lr=lr, lr_d=lr_d, seed=seed, **weights)
+    at_least(1e-3, temperature=temperature, coolest=coolest)
+    if isinstance(a, str):
+        files = {side: kinds.keep(find(spec, side), kind, side) for side, spec in (("a", a), ("b", b))}
+        pieces = {"auto": None, "words": False, "pieces": True}[vocabulary]
+        data = kind.folders(files, size, False, seed, words, pieces, soft=way == "continuous")
+    else:
+        data = {"a": Folder(a, Files("a", [])), "b": Folder(b, Files("b", []))}
+    A, B = data["a"].domain, data["b"].domain
+
+    def network(source, styles: int):
+        sample = {"gumbel": straight_through, "continuous": expectation, "policy": draw_word}[way]
+        return kind.direction(
+            source, B, generator, width, blocks, styles, Bottleneck(sample, temperature, coolest, max(1, steps // 2))
+        )
+
+    def system() -> StyleTransformer:
+        if generator == "parallel":
+            directions = network(A, 0), network(B, 0)
+        else:
+            net = network(A, 2)
+            directions = Towards(net, 1), Towards(net, 0)
+        critics = (kind.critic(domain, width, layers, 1, False) for domain in (A, B))
+        common = dict(warm=warm, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
+        if way != "policy":
+            return StyleTransformer(A, B, *directions, *critics, **common)
+        # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
+        return PolicyGradient(
+            A, B, *directions, *critics, reach=None if generator == "seq2seq" else max(layers, blocks), **common
+        )
+
+    every = max(10, steps // 20)
+    run = Run(
+        steps,
+        batch,
+        lr={"g": lr, "d": lr_d},
+        betas=(0.5, 0.9),
+        clip=5.0,
+        precision=precision,
+        seed=seed,
+        log_every=max(1, min(50, steps // 100)),
+        sample_every=every,
+        judge_every=max(10, steps // 10),
+        save_every=every,
+    )
+    return Recipe(
+        data,
+        system,
+        run,
+        judge=kind.Judge(back=generator == "parallel"),
+        args=numbers
+        | weights
+        | dict(
+            way=way, generator=generator, warm=warm, size=A.size, vocabulary=vocabulary, lr=lr, lr_d=lr_d, adv=adv,
+            temperature=temperature, coolest=coolest, blocks=blocks, precision=precision, seed=seed,
+        ),
+        title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",
+        paper="Dai et al. 2019, arXiv:1905.05621",
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Sentences from the command line: training, translating files and pipes, scores, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from domains.metrics import text as judges
+from recipes import launch
+from recipes.cipher import cipher
+from recipes.convert import convert
+from recipes.cyclegan import cyclegan
+from recipes.evaluate import evaluate
+from recipes.results import results
+from recipes.sentences import sentences
+from recipes.sentiment import sentiment
+from recipes.translator import Translator
+
+pytestmark = pytest.mark.skipif(find_spec("sklearn") is None or find_spec("sacrebleu") is None, reason="the text extra")
+TINY = ["--steps", 4, "--width", 8, "--blocks", 1, "--layers", 1, "--batch", 4, "--device", "cpu"]
+
+
+def exit_code(how, function, *argv) -> int:
+    with pytest.raises(SystemExit) as left:
+        how(function, [str(arg) for arg in argv])
+    return left.value.code
+
+
+def run(*argv, recipe=sentences) -> int:
+    return exit_code(launch.main, recipe, *argv)
+
+
+def call(function, *argv) -> int:
+    return exit_code(launch.command, function, *argv)
+
+
+def refused(capsys, code: int) -> str:
+    assert code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("error: ")
+    return said[-1].removeprefix("error: ")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """train.neg.txt, train.pos.txt: 40 sentences each; test.*.txt: 6, with two references."""
+    folder = tmp_path_factory.mktemp("reviews")
+    things = ("food", "place", "service", "staff", "soup", "room", "menu", "bread")
+    for side, words in (("neg", ("bad", "awful")), ("pos", ("great", "lovely"))):
+        lines = [f"the {x} was {w} {end}" for x in things for w in words for end in (".", "!", "...")]
+        (folder / f"train.{side}.txt").write_text("\n".join(lines[:40]) + "\n")
+        for name in (f"test.{side}.txt", f"test.{side}.ref0.txt", f"test.{side}.ref1.txt"):
+            (folder / name).write_text("\n".join(lines[-6:]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "sentences"
+    assert run("--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *TINY, "--out", out) == 0
+    return out
+
+
+@pytest.mark.parametrize("way", ["gumbel", "continuous", "policy"])
+@pytest.mark.parametrize("generator", ["editor", "parallel", "seq2seq"])
+def test_every_way_through_every_generator(way, generator, data, tmp_path):
+    argv = ["--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *TINY, "--warm", 1, "--penalty", 1]
+    assert run(*argv, "--way", way, "--generator", generator, "--out", tmp_path / "run") == 0
+    translator = Translator.from_pretrained(tmp_path / "run", "final", device="cpu")
+    assert isinstance(translator("the soup was bad .", to="b"), str)
+
+
+def test_the_same_command_line_serves_sentences(data, tmp_path):
+    """CycleGAN's own, unchanged."""
+    argv = ["--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *TINY, "--out", tmp_path / "run"]
+    assert run(*argv, recipe=cyclegan) == 0
+    sample = (tmp_path / "run" / "samples" / "step_000004_a.txt").read_text()
+    assert "a → b → a" in sample and "the " in sample
+    assert (
+        "the food" in (tmp_path / "run" / "index.html").read_text()
+        or "the " in (tmp_path / "run" / "index.html").read_text()
+    )
+    assert call(convert, tmp_path / "run", data / "test.neg.txt", tmp_path / "out.txt", "--device", "cpu") == 0
+
+
+def test_a_printed_config_has_the_numbers_of_the_recipe_behind(capsys):
+    assert run("--print_config", recipe=sentiment) == 0
+    said = capsys.readouterr().out
+    assert "a: negative" in said and "way: gumbel" in said and "cycle: 1.0" in said
+
+
+def test_a_name_that_is_nowhere_says_where_to_put_it(capsys, monkeypatch):
+    monkeypatch.delenv("UNPAIRED_DATA", raising=False)
+    assert "--a negative: no such file, folder or set" in refused(capsys, run(recipe=sentiment))
+
+
+def test_files_and_pipes_give_the_same(trained, data, tmp_path, capsysbinary, monkeypatch):
+    text = "the soup was bad .\n\nsome unheard word\n" + "the food was awful , " * 9 + "\n"
+    (tmp_path / "in.txt").write_text(text)
+    assert call(convert, trained, tmp_path / "in.txt", tmp_path / "out.txt", "--to", "b", "--device", "cpu") == 0
+    expected = (tmp_path / "out.txt").read_bytes()
+    assert len(expected.splitlines()) == 4 and expected.splitlines()[1] == b"" and b"unheard" in expected
+    capsysbinary.readouterr()
+    assert call(convert, trained, tmp_path / "in.txt", "--to", "b", "--device", "cpu") == 0
+    assert capsysbinary.readouterr().out == expected
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode()), isatty=lambda: False))
+    assert call(convert, trained, "--to", "b", "--device", "cpu") == 0
+    assert capsysbinary.readouterr().out == expected
+
+
+def test_pipes_refuse_what_is_not_text(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"caf\xe9\n"), isatty=lambda: False))
+    assert refused(capsys, call(convert, trained, "--device", "cpu")) == "the input is not UTF-8: convert it first"
+    assert "none.txt cannot be opened" in refused(
+        capsys, call(convert, trained, tmp_path / "none.txt", "--device", "cpu")
+    )
+    (tmp_path / "there.txt").write_text("kept")
+    said = refused(capsys, call(convert, trained, "-", tmp_path / "there.txt", "--device", "cpu"))
+    assert said.endswith("exists already: --force overwrites it") and (tmp_path / "there.txt").read_text() == "kept"
+    (tmp_path / "empty.txt").write_text("\n\n")
+    said = refused(capsys, call(convert, trained, tmp_path / "empty.txt", tmp_path / "o.txt", "--device", "cpu"))
+    assert "none of 1 files could be read" in said
+
+
+def test_scores_stand_beside_the_floors(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(judges, "has_minilm", lambda: False)
+    assert call(evaluate, trained, "--device", "cpu") == 0
+    said = capsys.readouterr().out
+    for row in ("copy the input", "lexicon swap", "delete and retrieve", "retrieve", "first reference"):
+        assert f"| {row} |" in said
+    rows = json.loads((trained / "scores-b.json").read_text())["rows"]
+    assert rows["copy the input"]["copied"] == 1 and rows["copy the input"]["self_bleu"] == pytest.approx(100)
+    assert call(results, trained, "--docs", tmp_path, "--device", "cpu") == 0
+    page = (tmp_path / "results.md").read_text()
+    assert "## neg to pos" in page and "style % [TF-IDF]" in page and "```text\ninput        the " in page
+    assert "6 sentences, test files, truth: 2 references" in page
+
+
+def test_a_reference_of_another_length_is_refused(trained, data, tmp_path, capsys):
+    for path in data.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "test.neg.ref1.txt").write_text("one line\n")
+    argv = [trained, "--a", tmp_path / "train.neg.txt", "--b", tmp_path / "train.pos.txt", "--device", "cpu"]
+    assert "test.neg.ref1.txt has 1 lines" in refused(capsys, call(evaluate, *argv))
+
+
+def test_a_ciphers_key_is_its_truth(data, tmp_path, capsys):
+    assert call(cipher, data / "train.neg.txt", tmp_path / "cipher", "--vocabulary", 6, "--seed", 3) == 0
+    read = {p.name: p.read_text().splitlines() for p in (tmp_path / "cipher").iterdir()}
+    key = dict(line.split("\t") for line in read["key.tsv"])
+    assert set(key) == set(key.values()) and len(key) == 6
+    for code, plain in zip(read["test.cipher.txt"], read["test.cipher.ref0.txt"], strict=True):
+        assert [key.get(w, "<unk>") for w in code.split()] == plain.split()
+    assert len(read["train.cipher.txt"]) + len(read["train.plain.txt"]) + len(read["test.cipher.txt"]) == 40
+    assert judges.accuracy(["a b <unk>", "c"], ["a x <unk>", "c"]) == pytest.approx(2 / 3)
+    assert "cannot be written" in refused(capsys, call(cipher, "modern", data / "train.neg.txt"))
