@@ -103,13 +103,18 @@ def sentences(
         else:
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
-        critics = (kind.critic(domain, width, layers, 1, False) for domain in (A, B))
+        critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
         common = dict(warm=warm, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
         return PolicyGradient(
-            A, B, *directions, *critics, reach=None if generator == "seq2seq" else max(layers, blocks), **common
+            A,
+            B,
+            *directions,
+            *critics,
+            reach=None if generator == "seq2seq" else max(critics[0].reach, blocks),
+            **common,
         )
 
     every = max(10, steps // 20)

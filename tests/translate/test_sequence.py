@@ -148,7 +148,8 @@ def test_a_sentences_score_is_the_mean_of_its_words():
 
 
 def test_a_words_score_reaches_as_far_as_the_convolutions():
-    critic = Critic(V, 6, 2)
+    critic = Critic(V, 6, 2, kernel=3)
+    assert critic.reach == 2
     x = torch.rand(1, T, V, requires_grad=True)
     (slope,) = torch.autograd.grad(critic.words(Sample(x, torch.ones(1, T, dtype=torch.bool)))[0, 3], x)
     assert (slope[0].abs().sum(-1) > 0).tolist() == [1 <= t <= 5 for t in range(T)]

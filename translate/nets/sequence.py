@@ -262,8 +262,9 @@ class Critic(nn.Module):
     Nothing in it is without a second derivative.
     """
 
-    def __init__(self, vocabulary: int, width: int = 128, layers: int = 2, kernel: int = 3, spectral: bool = False):
+    def __init__(self, vocabulary: int, width: int = 128, layers: int = 2, kernel: int = 5, spectral: bool = False):
         super().__init__()
+        self.reach = layers * (kernel // 2)  # how far a word's score looks to either side
         norm = spectral_norm if spectral else (lambda layer: layer)
         self.embed = Embedding(vocabulary, width)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))

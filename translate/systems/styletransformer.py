@@ -88,7 +88,7 @@ class PolicyGradient(StyleTransformer):
             baseline = self._rewards(critic, greedy, back(greedy, like=s), s)
             advantage = self._rewards(critic, fake, told, s) - baseline
             advantage = advantage / advantage[fake.mask].std().clamp(min=1e-6)
-        return reinforce(fake, advantage)
+        return reinforce(fake, advantage) * len(fake) / fake.mask.sum()  # a word, as the other terms are
 
     def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
         """[B,T]"""
