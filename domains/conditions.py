@@ -39,6 +39,9 @@ class Labels:
     def normalise(self, s: Sample) -> Sample:
         return s
 
+    def denormalise(self, s: Sample) -> Sample:
+        return s
+
     def relax(self, s: Sample) -> Sample:
         return s
 

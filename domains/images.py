@@ -103,7 +103,7 @@ class Images:
 
     def to_array(self, s: Sample) -> np.ndarray:
         """The first row, [-1, 1] -> [H,W,C] uint8."""
-        x = (s.x[0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        x = self.denormalise(s).x[0].clamp(0, 255).round().byte()
         return rearrange(x.cpu(), "c h w -> h w c").numpy()
 
     def split(self, s: Sample) -> tuple[Sample, Sample]:
@@ -162,6 +162,9 @@ class Images:
     def normalise(self, s: Sample) -> Sample:
         return Sample(s.x.float() / 127.5 - 1, label=s.label)  # [0, 255] -> [-1, 1]
 
+    def denormalise(self, s: Sample) -> Sample:
+        return Sample(s.x.float() * 127.5 + 127.5, label=s.label)  # [-1, 1] -> [0, 255]
+
     def blank(self, n: int) -> Sample:
         return Sample(torch.zeros(n, self.channels, self.size, self.size))
 
@@ -209,10 +212,7 @@ class Images:
 
     def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
         """A grid: one column a stage (input, translation, cycle), one line an item."""
-        columns = [
-            rearrange(s.x.float().clamp(-1, 1) * 127.5 + 127.5, "b c h w -> b h w c").round().byte().numpy()
-            for s in rows.values()
-        ]
+        columns = [rearrange(s.x.clamp(0, 255), "b c h w -> b h w c").round().byte().numpy() for s in rows.values()]
         side = max(self.size, 96)
         gap, head = 4, 22
         n = len(columns[0])

@@ -19,6 +19,8 @@ BUILTIN = {
     "digits": ("digits/digits.npz", ""),
     "old": ("old2modern/train.old.txt", "a"),
     "modern": ("old2modern/train.modern.txt", "b"),
+    "slt": ("slt2rms", "a"),
+    "rms": ("slt2rms", "b"),
 }
 NAMED = (".npz", ".txt")  # a set that is one file is called by its name without these
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it

@@ -219,6 +219,9 @@ class Tokens:
     def normalise(self, s: Sample) -> Sample:
         return s
 
+    def denormalise(self, s: Sample) -> Sample:
+        return s
+
     def blank(self, n: int) -> Sample:
         """No real token at all, so that whoever reads an unfilled row gets NaN."""
         x = torch.zeros(n, self.length, self.vocabulary) if self.soft else torch.full((n, self.length), PAD)

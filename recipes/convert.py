@@ -16,6 +16,7 @@ def convert(
     force: bool = False,
     which: Literal["best", "final"] = "best",
     tile: int = 0,
+    vocoder: str = "auto",
     device: str = "auto",
     precision: Literal["fp32", "bf16", "auto"] = "fp32",
 ) -> None:
@@ -32,6 +33,7 @@ def convert(
         force: overwrite files that are there.
         which: the checkpoint that validation selected, or the final one.
         tile: side in pixels of the tiles that large pictures are cut into; 0: whole while memory lasts.
+        vocoder: of voices griffin-lim, hifigan, or the file of a HiFi-GAN generator; auto: hifigan where it is installed.
         device: auto, cpu or cuda.
         precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it.
     """
@@ -46,6 +48,8 @@ def convert(
     if "-" in (input, output):
         return pipe(translator, input, output, to, force)
     pairs = plan(input, output, translator.domains[translator.source(to)].suffixes)
+    if hasattr(translator.domains[to], "speak_with"):
+        translator.domains[to].speak_with(vocoder)
     taken = [out for _, out in pairs if out.exists()]
     if taken and not force:
         raise UserError(

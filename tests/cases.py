@@ -17,6 +17,7 @@ from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture
 from tests.tokens import Sentences, Tokens
+from tests.voices import voice_source
 from translate import penalty
 from translate.loop import Trainer
 from translate.modules.conditional import (
@@ -74,10 +75,10 @@ def sentence_source(name: str) -> Sentences:
     return Sentences(Tokens(), name, seed=ord(name))
 
 
-SOURCES = {"images": picture_source, "tokens": sentence_source}
-ENCODER = {"images": dict(width=4, down=1, blocks=1), "tokens": {}}
-DECODER = {"images": dict(width=4, down=1), "tokens": {}}
-CRITIC = {"images": dict(width=4, layers=1, scales=2), "tokens": {}}
+SOURCES = {"images": picture_source, "tokens": sentence_source, "mels": voice_source}
+ENCODER = {"images": dict(width=4, down=1, blocks=1), "tokens": {}, "mels": dict(width=4, blocks=1, hidden=8)}
+DECODER = {"images": dict(width=4, down=1), "tokens": {}, "mels": dict(width=4)}
+CRITIC = {"images": dict(width=4, layers=1, scales=2), "tokens": {}, "mels": dict(width=4, layers=1)}
 
 
 def two_sides(kind: str) -> dict:
@@ -195,7 +196,7 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
 
 
 SYSTEMS = {
-    CycleGAN: Case(cyclegan, two_sides),
+    CycleGAN: Case(cyclegan, two_sides, ("images", "tokens", "mels")),
     GAN: Case(gan, matching_aware),
     ACGAN: Case(acgan, labelled),
     InfoGAN: Case(infogan),

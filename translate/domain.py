@@ -34,12 +34,15 @@ class Domain(Protocol):
     ) -> list[Sample]: ...  # what validation judges of an item: shapes that every network takes
     def collate(self, items: list[Sample]) -> Sample: ...  # pads to a fixed bucket, builds the mask
     def normalise(self, s: Sample) -> Sample: ...  # on the device: a collated batch -> what networks see
+    def denormalise(self, s: Sample) -> Sample: ...  # its inverse, in float: what every domain of the kind understands
     def blank(self, n: int) -> Sample: ...  # n rows of the right shapes and dtypes: pools, graph capture
     def whole(
         self, net: nn.Module, s: Sample, tile: int = 0
     ) -> Sample: ...  # a loaded file of any size through a network;
     # tile: largest piece of it at once, 0: as large as memory allows
-    def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]: ...  # what a person looks at
+    def preview(
+        self, rows: dict[str, Sample], stem: Path
+    ) -> list[Path]: ...  # of denormalised rows: what a person looks at
 
     # what a method needs
     def relax(self, s: Sample) -> Sample: ...  # differentiable view: ids -> one-hot; identity elsewhere

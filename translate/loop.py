@@ -246,7 +246,12 @@ def preview(recipe: Recipe, rows: dict[str, Sample], stem: Path) -> list[Path]:
     stem.parent.mkdir(parents=True, exist_ok=True)
     files = []
     for key, source in recipe.data.items():
-        mine = {title(name, recipe.data): s.to("cpu") for name, s in rows.items() if name.split("_")[0] == key}
+        mine = {}
+        for name, s in rows.items():
+            first, *_, last = name.split("_") * 2
+            if first == key:
+                side = recipe.data[last if last in recipe.data else key]  # whose view of the world the row is in
+                mine[title(name, recipe.data)] = side.domain.denormalise(s.to("cpu"))
         files += source.domain.preview(mine, stem.with_name(f"{stem.name}_{key}")) if mine else []
     return files
 

@@ -25,7 +25,7 @@ from domains.sources import Files
 from translate.domain import Domain
 from translate.errors import UserError
 
-KINDS = ("images", "tokens")
+KINDS = ("images", "tokens", "mels")
 
 
 def named(name: str) -> ModuleType:

@@ -217,7 +217,7 @@ def test_tiles_do_not_show_seams():
 
 
 def test_the_preview_is_a_grid(tmp_path):
-    rows = {name: Sample(torch.full((2, 1, 16, 16), value)) for name, value in (("a", -1.0), ("a → b", 1.0))}
+    rows = {name: Sample(torch.full((2, 1, 16, 16), value)) for name, value in (("a", 0.0), ("a → b", 255.0))}
     (path,) = Images(size=16, scale=16, channels=1).preview(rows, tmp_path / "step_000001_a")
     sheet = cv2.imread(str(path))
     assert path.name == "step_000001_a.png" and sheet.shape == (22 + 2 * 100, 2 * 100 - 4, 3)

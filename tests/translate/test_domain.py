@@ -1,4 +1,4 @@
-"""What every domain must do, on pictures and on sentences."""
+"""What every domain must do, on pictures, sentences and voices."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ every_domain = pytest.mark.parametrize("kind", SOURCES)
 
 
 def test_the_domains_covered():
-    assert list(SOURCES) == ["images", "tokens"]
+    assert list(SOURCES) == ["images", "tokens", "mels"]
 
 
 def batch(kind: str, n: int = 3) -> tuple[Domain, Sample]:
@@ -45,6 +45,12 @@ def test_hardening_what_was_relaxed_gives_it_back(kind):
     assert torch.equal(back.x, s.x) and back.x.dtype == s.x.dtype
     assert back.mask is s.mask
     assert domain.harden(s) is s and domain.relax(relaxed) is relaxed
+
+
+@every_domain
+def test_what_is_denormalised_is_normalised_to_what_it_was(kind):
+    domain, s = batch(kind)
+    torch.testing.assert_close(domain.normalise(domain.denormalise(s)).x, s.x, atol=1e-5, rtol=0)
 
 
 @every_domain
