@@ -53,6 +53,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         generator="gated",
         width=256 if full else 128,
         blocks=6 if full else 4,
+        critic="gated",
         layers=2,
     )
 
@@ -64,8 +65,10 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
     return Gated(source.encoder(width=width, blocks=blocks, hidden=hidden), target.decoder(width=width))
 
 
-def critic(domain: Domain, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     """Spectrally normalised whatever `spectral` says; scales > 1 has no meaning for one second of speech."""
+    if critic != "gated":
+        raise UserError(f"--critic {critic}: of voices it is gated")
     if scales != 1:
         raise UserError(f"--scales {scales}: of voices there is one critic; leave it out")
     return domain.critic(width=width, layers=layers)
