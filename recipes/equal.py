@@ -1,0 +1,151 @@
+"""Are they created equal? Systems, learning rates and seeds under one budget (Lucic 2018, arXiv:1711.10337)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def equal(
+    models: str = "dcgan,lsgan,sngan,vae",
+    data: str = "digits",
+    lrs: str = "0.0002,0.001",
+    seeds: str = "0,1,2",
+    steps: int = 300,
+    recipe: str = "gan",
+    folder: str = "runs/equal",
+    data_root: str | None = None,
+    docs: str | None = None,
+    device: str = "auto",
+) -> None:
+    """Train every model at every learning rate with every seed, and print the mean and deviation of their selected checkpoints.
+
+    A sweep that was interrupted goes on where it was; further models, rates and seeds add to it.
+
+    Args:
+        models: MODEL,MODEL,... of the recipe.
+        data: the collection.
+        lrs: learning rates; a model's best one by its mean score stands first.
+        seeds: restarts.
+        steps: of each run.
+        recipe: gan or points.
+        folder: where the runs are kept.
+        data_root: where named sets are looked up; default $UNPAIRED_DATA.
+        docs: a folder in which the table, samples and the page equal.md are kept.
+        device: auto, cpu or cuda.
+    """
+    import importlib
+    import json
+    import os
+
+    from recipes import launch
+    from recipes.translator import read_json, saved_config
+    from translate.errors import UserError
+
+    if recipe not in ("gan", "points"):
+        raise UserError(f"--recipe {recipe}: a sweep trains gan or points")
+    if data_root:
+        os.environ["UNPAIRED_DATA"] = data_root
+    function = getattr(importlib.import_module(f"recipes.{recipe}"), recipe)
+    rows, first = [], {}
+    for seed in seeds.split(","):  # in the outer loop: an interrupted sweep has all models
+        for model in models.split(","):
+            for lr in lrs.split(","):
+                out = Path(folder, f"{recipe}-{model}-{data}-{steps}steps-lr{lr}-seed{seed}")
+                options = dict(model=model, data=data, lr=lr, seed=seed, steps=steps, out=out, device=device)
+                if not (out / "final" / "config.json").exists():
+                    launch.run(function, [f"--{key}={value}" for key, value in options.items()])
+                rows.append(
+                    {"model": model, "lr": float(lr), "seed": int(seed)}
+                    | read_json(out / "best" / "config.json")["scores"]
+                )
+                first.setdefault(model, out)
+    floors = floors_of(recipe, data)
+    print(table(rows, floors))
+    if docs:
+        environment = saved_config(next(iter(first.values())))["environment"]
+        record = {
+            "recipe": recipe,
+            "data": data,
+            "steps": steps,
+            "rows": rows,
+            "floors": floors,
+            "environment": environment,
+        }
+        kept = Path(docs) / "equal"
+        kept.mkdir(parents=True, exist_ok=True)
+        name = f"{recipe}-{data}-{steps}steps"
+        (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
+        for model, run in first.items():
+            last = sorted((run / "samples").glob("step_*.png"))[-1]
+            (kept / f"{name}-{model}.png").write_bytes(last.read_bytes())
+        (Path(docs) / "equal.md").write_text(page(kept))
+
+
+def floors_of(recipe: str, data: str) -> dict[str, dict[str, float]]:
+    """What costs nothing, and what real pictures reach that no model was trained on; nothing of points, whose density is known."""
+    if recipe == "points":
+        return {}
+    import torch
+
+    from recipes.generative import SampleJudge, open_collection
+
+    x = open_collection(data, None, False, 0)["x"]
+    x.scan()
+    judge = SampleJudge(x)
+    test = [x.domain.decode(item).x / 255 for item in x.test[: judge.n]]
+    train = torch.stack([s.x[0] / 255 for s in x.training(judge.n)])
+    sets = {"real test pictures": test} if test else {}
+    sets |= {
+        "the mean picture": [train.mean(0)] * judge.n,
+        "uniform noise": list(torch.rand(judge.n, *train.shape[1:])),
+    }
+    return {name: {k: v for k, v in judge.score(drawn).items() if k != "score"} for name, drawn in sets.items()}
+
+
+def table(rows: list[dict], floors: dict[str, dict]) -> str:
+    """Markdown: a line a model and learning rate, each model's best rate first, mean ± deviation over seeds; the floors below."""
+    import statistics
+
+    columns = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("model", "lr", "seed", "score")]
+    groups: dict[str, dict[float, list[dict]]] = {}
+    for row in rows:
+        groups.setdefault(row["model"], {}).setdefault(row["lr"], []).append(row)
+
+    def score(runs: list[dict]) -> float:
+        return statistics.fmean(run["score"] for run in runs)
+
+    def cell(runs: list[dict], key: str) -> str:
+        values = [run[key] for run in runs if key in run]
+        if not values:
+            return ""
+        return f"{statistics.fmean(values):.3g}" + (f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else "")
+
+    lines = [["model", "lr", "seeds", *columns], ["---"] * (len(columns) + 3)]
+    for model, by_rate in sorted(groups.items(), key=lambda item: min(map(score, item[1].values()))):
+        for lr, runs in sorted(by_rate.items(), key=lambda item: score(item[1])):
+            lines.append([model, f"{lr:g}", str(len(runs)), *(cell(runs, key) for key in columns)])
+    lines += [[name, "", "", *(cell([row], key) for key in columns)] for name, row in floors.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(kept: Path) -> str:
+    import json
+
+    out = [
+        "# Systems compared", "",
+        "Written by `scripts/equal.py --docs docs`; every number is measured on the checkpoint that validation selected, ± is the deviation between "
+        "seeds. FID, IS: a small classifier trained on the collection's digits (digits-cnn), comparable within a table only. Coverage: share of "
+        "the classes that at least 1 % of the samples are called; entropy: of the classes, in nats (log 10 = 2.30 at most). "
+        "*called as asked*: how often that classifier finds the class that was asked for; *code names digit*: accuracy of InfoGAN's categorical "
+        "code on held-out digits, each code named by the best one-to-one assignment. Points: modes hit, share of samples within three deviations of one.", "",
+    ]  # fmt: skip
+    for path in sorted(kept.glob("*.json")):
+        record = json.loads(path.read_text())
+        environment = record["environment"]
+        out += [
+            f"## {record['data']}, {record['steps']} steps", "", table(record["rows"], record["floors"]), "",
+            f"{environment['device']}, torch {environment['torch']}, commit {environment['git']}; scripts/{record['recipe']}.py with its own batch and width.", "",
+        ]  # fmt: skip
+        for model in dict.fromkeys(row["model"] for row in record["rows"]):
+            out += [f"{model}, unpicked, at the last step:", "", f"![{model}](equal/{path.stem}-{model}.png)", ""]
+    return "\n".join(out)
