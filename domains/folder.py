@@ -33,7 +33,7 @@ class Folder:
         self.domain, self.name, self.seed, self.unit = domain, files.name, seed, files.unit
         self.cache: dict[int, Sample] = {}
         self.items: list[Item] = files.train
-        self.test = files.test
+        self.test, self.files = files.test, files
         self.labels = torch.from_numpy(files.labels["train"]).long() if "train" in files.labels else None  # [items]
         self.bad: list[str] = []
         self._divide(list(range(len(self.items))))

@@ -15,6 +15,7 @@ TRAINING = {
 TOOLS = {
     "sample": "Draw from a trained generator.",
     "cipher": "Make a translation task with a known key.",
+    "probe": "Classify by what a critic has learned without labels.",
     "equal": "Compare systems, learning rates and seeds under one budget.",
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",

@@ -111,7 +111,7 @@ def gan(
     every = max(10, steps // 10)
     run = Run(
         steps, batch, 0, {"g": lr, "d": lr_d}, (0.0, 0.9) if wasserstein else (0.5, 0.999), precision=precision, seed=seed,
-        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=every, save_every=every,
+        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=max(10, steps // 5), save_every=every,
     )  # fmt: skip
     return Recipe(
         sources,
