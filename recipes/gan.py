@@ -36,6 +36,10 @@ LABELLED = {
     "matching-split": "the same, realism and match judged apart (Zhang 2017)",
     "matching-blind": "the same critic as matching-aware, without the wrong labels: what their absence costs",
 }
+MADE = {
+    "pix2pix": "a U-Net, a critic of patches that sees both, and L1 (Isola 2017)",
+    "spade": "noise, and a map that scales and shifts every layer (Park 2019)",
+}
 WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
 FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are
 
@@ -51,6 +55,7 @@ def gan(
     width: int = 32,
     noise: int = 64,
     adv: str | None = None,
+    made: Literal["edges", "colours"] = "edges",
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     seed: int = 0,
     budget: Literal["auto", "laptop", "full"] = "auto",
@@ -74,6 +79,7 @@ def gan(
         noise: numbers that a sample is made of.
         adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,
             relativistic, relativistic_average, f_kl, f_reverse_kl, f_js, f_gan, f_pearson, f_hellinger, f_total_variation.
+        made: what pix2pix and spade are given of each picture: its edges, or a coarse map of its colours.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
         budget: default number of steps: laptop or full; auto is full where there is a GPU.
@@ -82,13 +88,14 @@ def gan(
 
     import torch
 
+    from domains.conditions import colours, edges
     from recipes import models
     from recipes.generative import SampleJudge, open_collection
     from translate.adv import OBJECTIVES
     from translate.errors import UserError, at_least
     from translate.recipe import Recipe, Run
 
-    for value, known, flag in ((model, MODELS | LABELLED, "model"), (adv or "hinge", OBJECTIVES, "adv")):
+    for value, known, flag in ((model, MODELS | LABELLED | MADE, "model"), (adv or "hinge", OBJECTIVES, "adv")):
         if value not in known:
             near = difflib.get_close_matches(value, known, 3, 0.3) or sorted(known)
             raise UserError(f"--{flag} {value}: there is no such one; the nearest names are {', '.join(near)}")
@@ -104,8 +111,11 @@ def gan(
     if batch < 2 or model == "pacgan" and batch % models.PACKED:
         raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
     sources = open_collection(
-        data, size, full, seed, labels=model in LABELLED, wrong=model in ("matching-aware", "matching-split")
-    )
+        data, size, full, seed,
+        labels=model in LABELLED,
+        wrong=model in ("matching-aware", "matching-split"),
+        make={"edges": edges, "colours": colours}[made] if model in MADE else None,
+    )  # fmt: skip
     x = sources["x"]
     parts = models.Parts(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
     every = max(10, steps // 10)
@@ -128,12 +138,13 @@ def gan(
             width=width,
             noise=noise,
             adv=adv,
+            made=made,
             precision=precision,
             seed=seed,
             budget="full" if full else "laptop",
         ),  # fmt: skip
         title=f"{model}: {x.name}",
-        paper=(MODELS | LABELLED)[model],
+        paper=(MODELS | LABELLED | MADE)[model],
         folder=f"gan-{model}-{x.name}",
         then="draw: python scripts/sample.py {out}",
     )
@@ -144,5 +155,7 @@ gan.__doc__ = gan.__doc__.replace(
     "\n    ".join(
         ["Models:", *(f"  {name:15} {line}" for name, line in MODELS.items()), "", "Models of labelled collections:"]
         + [f"  {name:15} {line}" for name, line in LABELLED.items()]
+        + ["", "Models of pairs made from one side:"]
+        + [f"  {name:15} {line}" for name, line in MADE.items()]
     ),
 )

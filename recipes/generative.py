@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from domains.conditions import Labels, labels_of
+from domains.conditions import Conditions, Labels, labels_of, made_of
 from domains.folder import Folder
 from domains.images import Images, survey
 from domains.metrics import generated
@@ -25,9 +26,18 @@ CLASSES = 10
 
 
 def open_collection(
-    data: str | dict, size: int | None, full: bool, seed: int, labels: bool = False, wrong: bool = False
+    data: str | dict,
+    size: int | None,
+    full: bool,
+    seed: int,
+    labels: bool = False,
+    wrong: bool = False,
+    make: Callable | None = None,
 ) -> dict[str, Source]:
-    """x: the pictures; c: their labels; wrong: other ones. Domains by these keys in place of a name: no files, for drawing."""
+    """x: the pictures; c: their labels, or what `make` makes of each; wrong: other labels.
+
+    Domains by these keys in place of a name: no files, for drawing.
+    """
     if not isinstance(data, str):
         return {key: Folder(domain, Files(key, [])) for key, domain in data.items()}
     files = find(data, "")
@@ -44,10 +54,12 @@ def open_collection(
         raise UserError(
             f"--size {size}: the side must halve evenly until it is 4 to 7 pixels: {', '.join(map(str, sizes))}"
         )
-    x = Folder(Images(size, size, 3 if colour else 1, colour, flip=colour), files, seed)
+    x = Folder(Images(size, size, 3 if colour else 1, colour, flip=colour and not make), files, seed)
     sources = {"x": x}
     if labels:
         sources["c"] = labels_of(x)
+    if make:
+        sources["c"] = made_of(x, make)
     if wrong:
         sources["wrong"] = labels_of(x, wrong=True)
     return sources
@@ -83,6 +95,8 @@ class SampleJudge:
 
     def __call__(self, system: Generative, data: dict[str, Source]) -> dict[str, float]:
         """Of `n` samples; under a condition each class in turn."""
+        if isinstance(data.get("c"), Conditions) and not isinstance(data["c"].domain, Labels):
+            return self.against_truth(system, data["c"])
         c = None
         if "c" in data:
             c = data["c"].domain.of(torch.arange(self.n, device=next(system.parameters()).device) % CLASSES)
@@ -122,6 +136,15 @@ class SampleJudge:
             "precision": precision,
             "recall": recall,
         }
+
+    def against_truth(self, system: Generative, c: Conditions) -> dict[str, float]:
+        """Held-out pictures from their own conditions. L1 in [0, 1] selects; beside it that of another one's condition."""
+        held = self.x.validation_ids or self.x.train_ids
+        x = self.x.domain.normalise(self.x.domain.collate([self.x.domain.crop(self.x._decoded(i), None) for i in held]))
+        told = c.domain.normalise(c.values[held].to(next(system.parameters()).device))
+        drawn = pictures(system.draw(len(held), told))
+        l1 = (drawn - pictures(x)).abs().mean().item()
+        return {"score": l1, "L1": l1, "L1 of another": (drawn.roll(1, 0) - pictures(x)).abs().mean().item()}
 
     def named(self, system) -> float:
         """Share of held-out digits whose category, found without labels, is their digit's."""

@@ -15,6 +15,7 @@ from translate import penalty
 from translate.adv import Adv
 from translate.modules.conditional import (
     AuxiliaryClass,
+    Certain,
     Critic,
     Flat,
     Join,
@@ -31,8 +32,11 @@ from translate.modules.cycle import Pair
 from translate.modules.noise import ToCode
 from translate.nets import dcgan as convolutional
 from translate.nets import mlp
+from translate.nets import spade as spatial
 from translate.nets.improved import MinibatchDiscrimination, VirtualBatchNorm, WithReference
 from translate.nets.layers import init_gan
+from translate.nets.patch import PatchCritic
+from translate.nets.unet import UNet
 from translate.penalty import clipped
 from translate.recipe import Source
 from translate.system import System
@@ -70,7 +74,8 @@ class Parts:
         return init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width))
 
     def labelled_generator(self) -> nn.Module:
-        return Joined(self.generator(self.classes), OneHot(self.classes))
+        """The label weighs as much as the noise from the first step on; one number in 64 is learned late."""
+        return Joined(self.generator(self.noise), self.label(self.noise))
 
     def body(self, norm=None, pack: int = 1, **kw) -> convolutional.Body:
         return convolutional.Body(self.X.channels * pack, self.X.size, self.width, norm, **kw)
@@ -85,6 +90,11 @@ class Parts:
     def dense_critic(self) -> Critic:
         body = mlp.MaxoutBody(self.X.channels * self.X.size**2, 4 * self.width)
         return Critic(body, Realism(body.features))
+
+    def patch_critic(self, told: int) -> nn.Module:
+        """Of a picture and the one that it was made from, side by side."""
+        patches = PatchCritic(self.X.channels + told, self.width, 1 if self.X.size <= 32 else 2)
+        return Joined(init_gan(patches), Flat(told))
 
     def label(self, width: int) -> LabelEmbedding:
         return LabelEmbedding(self.classes, width)
@@ -188,7 +198,8 @@ def vae(p: Parts) -> System:
 def cgan(p: Parts) -> System:
     body = convolutional.Body(p.X.channels + p.classes, p.X.size, p.width, nn.BatchNorm2d)
     critic = init_gan(Joined(Critic(body, Realism(body.features)), OneHot(p.classes)))
-    return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
+    g = Joined(p.generator(p.classes), OneHot(p.classes))
+    return GAN(p.X, g, critic, p.adv(objectives.non_saturating))
 
 
 def acgan(p: Parts) -> System:
@@ -202,13 +213,26 @@ def projection(p: Parts) -> System:
 
 
 def matching_aware(p: Parts) -> System:
-    critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.label(16)))
+    critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.label(8 * p.width)))
     return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
 
 
 def matching_split(p: Parts) -> System:
-    critic = p.critic(nn.BatchNorm2d, lambda features: Split(features, p.label(16)))
+    critic = p.critic(nn.BatchNorm2d, lambda features: Split(features, p.label(8 * p.width)))
     return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
 
 
 matching_blind = matching_aware  # what differs is the data: no key `wrong`
+
+
+def pix2pix(p: Parts) -> System:
+    told, size = p.data["c"].domain.channels, p.X.size
+    depth = max(d for d in range(1, 6) if size % 2**d == 0)
+    net = init_gan(UNet(told, p.width, depth, p.X.channels))
+    return GAN(p.X, Certain(net), p.patch_critic(told), p.adv(objectives.non_saturating), paired=100.0)
+
+
+def spade(p: Parts) -> System:
+    told = p.data["c"].domain.channels
+    g = init_gan(spatial.Generator(p.X.channels, p.X.size, told, p.noise, p.width))
+    return GAN(p.X, g, p.patch_critic(told), p.adv(objectives.non_saturating), paired=10.0)

@@ -77,12 +77,15 @@ def conditions(labels, label: int | None, n: int, device):
     """The class asked for, or each in turn; None for models without conditions."""
     import torch
 
+    from domains.conditions import Labels
     from translate.errors import UserError
 
     if labels is None:
         if label is not None:
             raise UserError(f"--label {label}: this model was trained without labels; leave it out")
         return None
+    if not isinstance(labels, Labels):
+        raise UserError("this model draws from pictures, not from noise alone: its run's page shows them")
     if label is not None and not 0 <= label < labels.classes:
         raise UserError(f"--label {label}: this model knows the labels 0 to {labels.classes - 1}")
     return labels.of(

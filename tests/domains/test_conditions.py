@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from domains.conditions import Conditions, Labels, labels_of
+from domains.conditions import Conditions, Labels, colours, edges, labels_of, made_of
 from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture, find
@@ -116,3 +116,29 @@ def test_one_collection_in_an_npz(tmp_path):
         find(str(tmp_path / "pairs.npz"), "")
     with pytest.raises(UserError, match="--data digitz: no such file, folder or set; the nearest names are digits"):
         find("digitz", "")
+
+
+def test_pictures_made_of_pictures_by_hand():
+    dot = np.zeros((16, 16, 1), np.uint8)
+    dot[5, 5] = 200
+    ring = edges(dot)[4:7, 4:7, 0]
+    assert ring.tolist() == [[200] * 3, [200, 0, 200], [200] * 3] and edges(dot).sum() == 8 * 200
+    halves = np.zeros((16, 16, 3), np.uint8)
+    halves[:, 8:] = (70, 130, 255)
+    coarse = colours(halves)
+    assert (
+        coarse.shape == halves.shape and coarse[3, 3].tolist() == [0, 0, 0] and coarse[3, 12].tolist() == [85, 170, 255]
+    )
+
+
+def test_pairs_from_one_side_belong_together():
+    rng = np.random.default_rng(0)
+    items = [Picture(str(i), rng.integers(0, 255, (20, 16, 3), np.uint8)) for i in range(30)]
+    x = Folder(Images(size=16, scale=16, flip=False), Files("noise", [Picture(p.name, p.array[:16]) for p in items]))
+    c = made_of(x, edges)
+    assert c.domain.channels == 1 and x.domain.channels == 3
+    for s, told in ((x.rows(range(50)), c.rows(range(50))), (x.preview(5), c.preview(5))):
+        for picture, edge in zip(s.x, told.x):
+            assert torch.equal(edge[0], torch.from_numpy(edges(picture.permute(1, 2, 0).numpy())[..., 0]))
+    seen = c.domain.normalise(c.rows(range(3))).x
+    assert seen.min() >= -1 and seen.max() <= 1 and seen.shape == (3, 1, 16, 16)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from recipes import launch, models
-from recipes.gan import LABELLED, MODELS, gan
+from recipes.gan import LABELLED, MADE, MODELS, gan
 from recipes.generative import SampleJudge
 from recipes.sample import between, sample
 from tests.cases import CPU
@@ -20,7 +20,7 @@ from translate import bundle
 from translate.feed import batches
 from translate.loop import Trainer, draws
 
-EVERY = [*MODELS, *LABELLED]
+EVERY = [*MODELS, *LABELLED, *MADE]
 TINY = dict(data="digits", steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
 
 
@@ -30,10 +30,10 @@ def recipe(model: str):
 
 
 def test_every_model_is_a_function_and_a_line():
-    assert len(EVERY) == len(set(EVERY)) == 24
+    assert len(EVERY) == len(set(EVERY)) == 26
     functions = {name for name, f in vars(models).items() if callable(f) and getattr(f, "__annotations__", {}).get("p")}
     assert functions == {name.replace("-", "_") for name in EVERY}
-    assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in (MODELS | LABELLED).items())
+    assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in (MODELS | LABELLED | MADE).items())
 
 
 @pytest.mark.parametrize("model", EVERY)
@@ -50,7 +50,7 @@ def test_an_update_gives_gradients_to_its_player_alone(model):
 
         optimiser.step = watch
     data = recipe(model).data
-    assert ("c" in data, "wrong" in data) == (model in LABELLED, model in ("matching-aware", "matching-split"))
+    assert ("c" in data, "wrong" in data) == (model not in MODELS, model in ("matching-aware", "matching-split"))
     feed = batches(data, 8, 0, 3 * draws(trainer.system), CPU)
     for _ in range(3):
         trainer.train_step(feed)
@@ -71,7 +71,7 @@ def cheap(self, system, data) -> dict[str, float]:
 ARGUMENTS = ["--steps", 12, "--batch", 8, "--width", 4, "--noise", 6, "--device", "cpu"]
 
 
-@pytest.fixture(scope="module", params=["wgan-gp", "infogan", "matching-split", "improved"])
+@pytest.fixture(scope="module", params=["wgan-gp", "infogan", "matching-split", "improved", "spade"])
 def trained(request, tmp_path_factory) -> tuple[str, list, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SampleJudge, "__call__", cheap)

@@ -13,6 +13,7 @@ from domains.images import Images
 from translate.adv import OBJECTIVES
 from translate.modules.conditional import (
     AuxiliaryClass,
+    Certain,
     Critic,
     Flat,
     Join,
@@ -24,7 +25,7 @@ from translate.modules.conditional import (
     TwoWay,
     spectral,
 )
-from translate.nets import dcgan
+from translate.nets import dcgan, spade
 from translate.nets.improved import HistoricalAverage, MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
 from translate.sample import Sample
 from translate.systems.acgan import ACGAN
@@ -385,3 +386,31 @@ def test_historical_average_by_hand():
     loss = past()
     loss.backward()
     assert loss.item() == 1 and net.number.grad.item() == 2
+
+
+def test_pix2pix_is_pulled_towards_its_pair():
+    """The critic sees both side by side; L1 is to the picture that the condition was made from."""
+
+    class Double(nn.Module):
+        def forward(self, c):
+            return Sample(2 * c.x)
+
+    c = Sample(torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+    critic = Joined(Sum(), Flat(2))
+    gan = GAN(X, Certain(Double()), critic, OBJECTIVES["wasserstein"], paired=10.0)
+    assert values(gan.loss_g(REAL, c)) == pytest.approx(
+        {"adv_x": -(4 + 2 + 0) / 2, "paired_x": 10 * (1 + 0 + 0 + 1) / 4}
+    )
+
+
+def test_spade_without_a_map_is_a_norm_and_a_map_moves_its_own_places():
+    layer = spade.Spade(3, 1)
+    for p in layer.scale_shift.parameters():
+        nn.init.zeros_(p)
+    x, c = torch.randn(4, 3, 8, 8), torch.randn(4, 1, 16, 16)
+    torch.testing.assert_close(layer(x, c), F.batch_norm(x, None, None, training=True))
+    layer = spade.Spade(3, 1).eval()
+    other = c.clone()
+    other[..., 15, 15] += 5.0
+    moved = (layer(x, c) != layer(x, other)).any(1)[0]
+    assert moved[5:, 5:].any() and not moved[:5].any() and not moved[:, :5].any()  # two 3x3 convolutions reach 2 places

@@ -130,6 +130,19 @@ class Joined(nn.Module):
         return self.net(Sample(torch.cat([s.x, e], 1), s.mask), **kw)
 
 
+class Certain(nn.Module):
+    """A translator as a generator that leaves nothing to chance: (noise, c) -> net(c) (pix2pix without its dropout)."""
+
+    noise = 1
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, z: Sample, c: Sample) -> Sample:
+        return self.net(c)
+
+
 # embeddings
 
 
@@ -156,7 +169,7 @@ class LabelEmbedding(nn.Module):
 
 
 class Flat(nn.Module):
-    """A vector as it is, [B,D]: a code."""
+    """As it is: a code [B,width], a picture [B,width,H,W]."""
 
     def __init__(self, width: int):
         super().__init__()

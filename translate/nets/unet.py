@@ -11,9 +11,9 @@ from .layers import InstanceNorm
 
 
 class UNet(nn.Module):
-    """Picture [B,C,H,W] -> picture in [-1, 1]. H and W: multiples of 2**depth."""
+    """Picture [B,channels,H,W] -> picture [B,out,H,W] in [-1, 1], out: as many where None. H and W: multiples of 2**depth."""
 
-    def __init__(self, channels: int = 3, width: int = 64, depth: int = 5):
+    def __init__(self, channels: int = 3, width: int = 64, depth: int = 5, out: int | None = None):
         super().__init__()
         self.multiple = 2**depth
         widths = [width * min(2**i, 8) for i in range(depth)]
@@ -25,7 +25,7 @@ class UNet(nn.Module):
             for i, o in zip([widths[-1], *(2 * w for w in widths[-2:0:-1])], widths[-2::-1])
         )
         self.norms = nn.ModuleList(InstanceNorm(w) for w in widths)
-        self.last = nn.ConvTranspose2d(2 * width, channels, 4, 2, 1)
+        self.last = nn.ConvTranspose2d(2 * width, out or channels, 4, 2, 1)
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         x, skips = s.x, []

@@ -25,6 +25,7 @@ class GAN(Generative):
     pack: samples that are judged together (PacGAN, arXiv:1712.04086); divides the batch.
     matching: weight of feature matching (arXiv:1606.03498, 3.1); the critic then has a `body`.
     history: weight of historical averaging of both players (3.3).
+    paired: weight of the distance from the sample that the condition belongs to (pix2pix, arXiv:1611.07004, eq. 3, 4).
     pool: earlier fakes that the critic is shown again.
     """
 
@@ -40,11 +41,13 @@ class GAN(Generative):
         pack: int = 1,
         matching: float = 0.0,
         history: float = 0.0,
+        paired: float = 0.0,
         pool: int = 0,
         batch: int = 1,
     ):
         super().__init__(X, g)
-        self.d, self.adv, self.penalties, self.matching, self.together = d, adv, penalties or {}, matching, pack
+        self.d, self.adv, self.penalties, self.together = d, adv, penalties or {}, pack
+        self.matching, self.paired = matching, paired
         self.pool = Pool(X, pool, batch) if pool else None
         self.history, self.past = history, nn.ModuleDict()
         if history:
@@ -89,6 +92,8 @@ class GAN(Generative):
         fake = self.draw(len(x), c)
         seen = [self.judge(s, c) for s in ((fake, x) if self.adv.relativistic else (fake,))]
         losses = dict(adv_x=self.adv.g(*seen)) | self.remembered("g")
+        if self.paired:
+            losses["paired_x"] = self.paired * self.X.distance(fake, x)
         if self.matching:
             typical = [self.d.body(packed(s, self.together)).mean(0) for s in (fake, x)]
             losses["matching_x"] = self.matching * (typical[0] - typical[1]).square().mean()
