@@ -36,6 +36,7 @@ def equal(
     import importlib
     import json
     import os
+    import sys
 
     from recipes import launch
     from recipes.translator import read_json, saved_config
@@ -53,7 +54,9 @@ def equal(
                 out = Path(folder, f"{recipe}-{model}-{data}-{steps}steps-lr{lr}-seed{seed}")
                 options = dict(model=model, data=data, lr=lr, seed=seed, steps=steps, out=out, device=device)
                 if not (out / "final" / "config.json").exists():
-                    launch.run(function, [f"--{key}={value}" for key, value in options.items()])
+                    stopped = launch.run(function, [f"--{key}={value}" for key, value in options.items()])
+                    if stopped:
+                        sys.exit(stopped)
                 rows.append(
                     {"model": model, "lr": float(lr), "seed": int(seed)}
                     | read_json(out / "best" / "config.json")["scores"]
