@@ -40,6 +40,12 @@ MADE = {
     "pix2pix": "a U-Net, a critic of patches that sees both, and L1 (Isola 2017)",
     "spade": "noise, and a map that scales and shifts every layer (Park 2019)",
 }
+SAID = {
+    "words": "digits coloured, inverted and described: a sentence becomes a picture, by a matching-aware critic (Reed 2016)",
+    "words-blind": "the same without pictures beside wrong sentences",
+}
+ALL = MODELS | LABELLED | MADE | SAID
+WRONG = ("matching-aware", "matching-split", "words")  # whose critic is shown wrong conditions too
 WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
 FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are
 
@@ -95,7 +101,7 @@ def gan(
     from translate.errors import UserError, at_least
     from translate.recipe import Recipe, Run
 
-    for value, known, flag in ((model, MODELS | LABELLED | MADE, "model"), (adv or "hinge", OBJECTIVES, "adv")):
+    for value, known, flag in ((model, ALL, "model"), (adv or "hinge", OBJECTIVES, "adv")):
         if value not in known:
             near = difflib.get_close_matches(value, known, 3, 0.3) or sorted(known)
             raise UserError(f"--{flag} {value}: there is no such one; the nearest names are {', '.join(near)}")
@@ -113,7 +119,8 @@ def gan(
     sources = open_collection(
         data, size, full, seed,
         labels=model in LABELLED,
-        wrong=model in ("matching-aware", "matching-split"),
+        words=model in SAID,
+        wrong=model in WRONG,
         make={"edges": edges, "colours": colours}[made] if model in MADE else None,
     )  # fmt: skip
     x = sources["x"]
@@ -127,7 +134,7 @@ def gan(
         sources,
         lambda: getattr(models, model.replace("-", "_"))(parts),
         run,
-        judge=SampleJudge(x),
+        judge=SampleJudge(x, described=model in SAID),
         args=dict(
             model=model,
             steps=steps,
@@ -144,18 +151,22 @@ def gan(
             budget="full" if full else "laptop",
         ),  # fmt: skip
         title=f"{model}: {x.name}",
-        paper=(MODELS | LABELLED | MADE)[model],
+        paper=ALL[model],
         folder=f"gan-{model}-{x.name}",
         then="draw: python scripts/sample.py {out}",
     )
 
 
+KINDS = {
+    "Models": MODELS,
+    "Models of labelled collections": LABELLED,
+    "Models of pairs made from one side": MADE,
+    "Models of described digits": SAID,
+}
 gan.__doc__ = gan.__doc__.replace(
     "MODELS",
-    "\n    ".join(
-        ["Models:", *(f"  {name:15} {line}" for name, line in MODELS.items()), "", "Models of labelled collections:"]
-        + [f"  {name:15} {line}" for name, line in LABELLED.items()]
-        + ["", "Models of pairs made from one side:"]
-        + [f"  {name:15} {line}" for name, line in MADE.items()]
+    "\n\n    ".join(
+        "\n    ".join([f"{heading}:", *(f"  {name:15} {line}" for name, line in kind.items())])
+        for heading, kind in KINDS.items()
     ),
 )

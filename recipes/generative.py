@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from domains.conditions import Conditions, Labels, labels_of, made_of
+from domains.described import describe, language, parts, seen
 from domains.folder import Folder
 from domains.images import Images, survey
 from domains.metrics import generated
 from domains.metrics import images as judges
-from domains.sources import Files, Picture, find
+from domains.sources import Files, Picture, Sentence, find
+from domains.tokens import Tokens
 from translate.errors import UserError
 from translate.nets.dcgan import halvings
 from translate.recipe import Source
@@ -33,8 +35,9 @@ def open_collection(
     labels: bool = False,
     wrong: bool = False,
     make: Callable | None = None,
+    words: bool = False,
 ) -> dict[str, Source]:
-    """x: the pictures; c: their labels, or what `make` makes of each; wrong: other labels.
+    """x: the pictures; c: their labels, what `make` makes of each, or what `words` say; wrong: other ones.
 
     Domains by these keys in place of a name: no files, for drawing.
     """
@@ -47,6 +50,8 @@ def open_collection(
         raise UserError(
             f"--data {files.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}"
         )
+    if words:
+        files, sentences = describe(files, seed)
     short, colour, _ = survey(files.train)
     sizes = [s for s in range(16, 257, 4) if s % 2 ** halvings(s) == 0]  # sides that halve evenly
     size = size or max(s for s in sizes if s <= max(16, min(128 if full else 64, short)))
@@ -54,14 +59,18 @@ def open_collection(
         raise UserError(
             f"--size {size}: the side must halve evenly until it is 4 to 7 pixels: {', '.join(map(str, sizes))}"
         )
-    x = Folder(Images(size, size, 3 if colour else 1, colour, flip=colour and not make), files, seed)
+    x = Folder(Images(size, size, 3 if colour else 1, colour, flip=colour and not make and not words), files, seed)
     sources = {"x": x}
     if labels:
         sources["c"] = labels_of(x)
+    if words:
+        tokens = language(sentences)
+        told = tokens.collate([tokens.decode(Sentence("", sentence)) for sentence in sentences])
+        sources["c"] = Conditions(x, tokens, told)
     if make:
         sources["c"] = made_of(x, make)
     if wrong:
-        sources["wrong"] = labels_of(x, wrong=True)
+        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=True)
     return sources
 
 
@@ -72,10 +81,12 @@ class SampleJudge:
     EfficientNet-Lite0 selects.
     """
 
-    def __init__(self, x: Folder, n: int = 500):
-        self.x, self.n = x, n
-        self.digits = x.labels is not None and x.domain.channels == 1 and x.domain.size == DIGIT
-        self.criterion = f"the lowest {'FID, digits-cnn' if self.digits else 'KID, EfficientNet-Lite0'}, of {n} samples"
+    def __init__(self, x: Folder, n: int = 500, described: bool = False):
+        """described: digits that domains/described.py coloured."""
+        self.x, self.n, self.described = x, n, described
+        self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
+        selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
+        self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {n} samples"
         self.net = self.real = None
 
     def load(self) -> None:
@@ -86,17 +97,21 @@ class SampleJudge:
             import numpy as np
 
             cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "unpaired")
-            arrays = np.stack([item.array for item in self.x.items])
+            arrays = np.stack([grey(item.array) for item in self.x.items])
             self.net = judges.digit_classifier(
-                arrays, self.x.labels.numpy(), cache / f"digits-cnn-{self.x.name}.safetensors"
+                arrays,
+                self.x.labels.numpy(),
+                cache / f"digits-cnn-{'described-' if self.described else ''}{self.x.name}.safetensors",
             )
         else:
             self.net = judges.efficientnet_lite0()
 
     def __call__(self, system: Generative, data: dict[str, Source]) -> dict[str, float]:
         """Of `n` samples; under a condition each class in turn."""
-        if isinstance(data.get("c"), Conditions) and not isinstance(data["c"].domain, Labels):
+        if "c" in data and isinstance(data["c"].domain, Images):
             return self.against_truth(system, data["c"])
+        if "c" in data and isinstance(data["c"].domain, Tokens):
+            return self.as_told(system, data["c"])
         c = None
         if "c" in data:
             c = data["c"].domain.of(torch.arange(self.n, device=next(system.parameters()).device) % CLASSES)
@@ -137,6 +152,21 @@ class SampleJudge:
             "recall": recall,
         }
 
+    def as_told(self, system: Generative, c: Conditions) -> dict[str, float]:
+        """Of samples of training sentences: how often colour, style and digit are those that were said, and all three, which selects."""
+        rows = torch.tensor(self.x.train_ids)[torch.arange(self.n) % len(self.x.train_ids)]
+        told, device = c.values[rows], next(system.parameters()).device
+        said = torch.tensor([parts(sentence) for sentence in c.domain.sentences(told)])  # [n,3]
+        drawn = torch.cat(
+            [pictures(system.draw(len(s), s.to(device))) for s in (told[i : i + 100] for i in range(0, self.n, 100))]
+        )
+        colour, style, digit = seen(drawn)
+        found = torch.stack([colour, style, judges.features(self.net, digit).argmax(1)], 1)
+        right = found == said
+        shares = dict(zip(("colour", "style", "digit"), right.double().mean(0).tolist()))
+        whole = right.all(1).double().mean().item()
+        return {"score": 1 - whole, "as told": whole} | shares
+
     def against_truth(self, system: Generative, c: Conditions) -> dict[str, float]:
         """Held-out pictures from their own conditions. L1 in [0, 1] selects; beside it that of another one's condition."""
         held = self.x.validation_ids or self.x.train_ids
@@ -154,6 +184,14 @@ class SampleJudge:
         return generated.cluster_accuracy(system.categorise(x.to(device)).cpu(), self.x.labels[held])
 
 
+def grey(array):
+    """A digit in white on black, [H,W] uint8; a coloured one as `seen` sees it."""
+    if array.ndim == 2:
+        return array
+    x = torch.from_numpy(array).permute(2, 0, 1)[None] / 255
+    return (seen(x)[2][0, 0] * 255).round().byte().numpy()
+
+
 def pictures(s: Sample) -> Tensor:
     """[-1, 1] -> [0, 1], on the CPU."""
     return (s.x.float().clamp(-1, 1) * 0.5 + 0.5).cpu()
@@ -168,7 +206,7 @@ def generator_of(path: Path, device: torch.device, which: str = "best") -> tuple
     tensors, config = bundle.load_bundle(bundle_folder(path, which))
     if config.get("recipe") != "gan":
         raise UserError(f"{path} draws nothing: it was made by {config.get('recipe')}; give a run of scripts/gan.py")
-    kinds = {"images": Images, "labels": Labels}
+    kinds = {"images": Images, "labels": Labels, "tokens": Tokens}
     try:
         domains = {}
         for key, spec in config["domains"].items():

@@ -22,6 +22,7 @@ from translate.modules.conditional import (
     Joined,
     LabelEmbedding,
     OneHot,
+    Pooled,
     Projection,
     Realism,
     Split,
@@ -95,6 +96,9 @@ class Parts:
         """Of a picture and the one that it was made from, side by side."""
         patches = PatchCritic(self.X.channels + told, self.width, 1 if self.X.size <= 32 else 2)
         return Joined(init_gan(patches), Flat(told))
+
+    def sentence(self, width: int) -> Pooled:
+        return Pooled(self.data["c"].domain.encoder(width=2 * self.width, blocks=1), 2 * self.width, width)
 
     def label(self, width: int) -> LabelEmbedding:
         return LabelEmbedding(self.classes, width)
@@ -236,3 +240,12 @@ def spade(p: Parts) -> System:
     told = p.data["c"].domain.channels
     g = init_gan(spatial.Generator(p.X.channels, p.X.size, told, p.noise, p.width))
     return GAN(p.X, g, p.patch_critic(told), p.adv(objectives.non_saturating), paired=10.0)
+
+
+def words(p: Parts) -> System:
+    g = Joined(p.generator(p.noise), p.sentence(p.noise))
+    critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.sentence(8 * p.width)))
+    return GAN(p.X, g, critic, p.adv(objectives.non_saturating))
+
+
+words_blind = words  # what differs is the data: no key `wrong`

@@ -11,6 +11,7 @@ def sample(
     n: int = 64,
     seed: int = 0,
     label: int | None = None,
+    text: str | None = None,
     truncation: float = 1.0,
     interpolate: int = 0,
     which: str = "best",
@@ -24,6 +25,7 @@ def sample(
         n: samples, or lines where they are interpolated.
         seed: of the noise.
         label: the class to draw, of labelled models; every class in turn where left out.
+        text: the sentence to draw, of models of words: "a red three , inverted".
         truncation: below 1, noise of less variance than in training: more typical samples, fewer kinds.
         interpolate: samples of each line, from one noise to another along the sphere that noise lies on.
         which: the checkpoint that validation selected (best), or final.
@@ -44,7 +46,7 @@ def sample(
     if len({domain["x"].kind for domain in domains}) > 1:
         raise UserError(f"{run}: an ensemble draws pictures of one size and colour; give runs that do")
     runtime.seed_all(seed)
-    drawn = torch.stack([lines(*loaded, n, label, truncation, interpolate) for loaded in zip(systems, domains)])
+    drawn = torch.stack([lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)])
     turn = torch.arange(n)
     drawn = drawn[turn % len(systems), turn]  # [n,k,C,H,W]
     if not interpolate:
@@ -60,36 +62,45 @@ def sample(
     print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
 
 
-def lines(system, domains: dict, n: int, label: int | None, truncation: float, interpolate: int):
+def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
     """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]."""
     import torch
 
     from recipes.generative import pictures
     from translate.sample import Sample
 
-    c = conditions(domains.get("c"), label, n, system.looked_at.device)
+    c = conditions(domains.get("c"), label, text, n, system.looked_at.device)
     ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
     steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
     return torch.stack([pictures(system.generate(Sample(z * truncation), c)) for z in steps], 1)
 
 
-def conditions(labels, label: int | None, n: int, device):
-    """The class asked for, or each in turn; None for models without conditions."""
+def conditions(domain, label: int | None, text: str | None, n: int, device):
+    """n times the class or the sentence asked for, or each class in turn; None for models without conditions."""
     import torch
 
     from domains.conditions import Labels
+    from domains.sources import Sentence
+    from domains.tokens import Tokens
     from translate.errors import UserError
 
-    if labels is None:
-        if label is not None:
-            raise UserError(f"--label {label}: this model was trained without labels; leave it out")
+    if label is not None and not isinstance(domain, Labels):
+        raise UserError(f"--label {label}: this model was trained without labels; leave it out")
+    if (text is not None) != isinstance(domain, Tokens):
+        raise UserError("--text is for models of words, and they need it: --text 'a red three , inverted'")
+    if domain is None:
         return None
-    if not isinstance(labels, Labels):
+    if isinstance(domain, Tokens):
+        unknown = domain.encode(text)[1]
+        if unknown:
+            raise UserError(f"--text {text}: this model never met the word {unknown[0]}")
+        return domain.collate([domain.decode(Sentence("--text", text))] * n).to(device)
+    if not isinstance(domain, Labels):
         raise UserError("this model draws from pictures, not from noise alone: its run's page shows them")
-    if label is not None and not 0 <= label < labels.classes:
-        raise UserError(f"--label {label}: this model knows the labels 0 to {labels.classes - 1}")
-    return labels.of(
-        torch.arange(n, device=device) % labels.classes if label is None else torch.full((n,), label, device=device)
+    if label is not None and not 0 <= label < domain.classes:
+        raise UserError(f"--label {label}: this model knows the labels 0 to {domain.classes - 1}")
+    return domain.of(
+        torch.arange(n, device=device) % domain.classes if label is None else torch.full((n,), label, device=device)
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from recipes import launch, models
-from recipes.gan import LABELLED, MADE, MODELS, gan
+from recipes.gan import ALL, LABELLED, MODELS, WRONG, gan
 from recipes.generative import SampleJudge
 from recipes.sample import between, sample
 from tests.cases import CPU
@@ -20,7 +20,7 @@ from translate import bundle
 from translate.feed import batches
 from translate.loop import Trainer, draws
 
-EVERY = [*MODELS, *LABELLED, *MADE]
+EVERY = list(ALL)
 TINY = dict(data="digits", steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
 
 
@@ -30,10 +30,10 @@ def recipe(model: str):
 
 
 def test_every_model_is_a_function_and_a_line():
-    assert len(EVERY) == len(set(EVERY)) == 26
+    assert len(EVERY) == 28
     functions = {name for name, f in vars(models).items() if callable(f) and getattr(f, "__annotations__", {}).get("p")}
     assert functions == {name.replace("-", "_") for name in EVERY}
-    assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in (MODELS | LABELLED | MADE).items())
+    assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in ALL.items())
 
 
 @pytest.mark.parametrize("model", EVERY)
@@ -50,7 +50,7 @@ def test_an_update_gives_gradients_to_its_player_alone(model):
 
         optimiser.step = watch
     data = recipe(model).data
-    assert ("c" in data, "wrong" in data) == (model not in MODELS, model in ("matching-aware", "matching-split"))
+    assert ("c" in data, "wrong" in data) == (model not in MODELS, model in WRONG)
     feed = batches(data, 8, 0, 3 * draws(trainer.system), CPU)
     for _ in range(3):
         trainer.train_step(feed)
@@ -71,7 +71,7 @@ def cheap(self, system, data) -> dict[str, float]:
 ARGUMENTS = ["--steps", 12, "--batch", 8, "--width", 4, "--noise", 6, "--device", "cpu"]
 
 
-@pytest.fixture(scope="module", params=["wgan-gp", "infogan", "matching-split", "improved", "spade"])
+@pytest.fixture(scope="module", params=["wgan-gp", "infogan", "matching-split", "improved", "spade", "words"])
 def trained(request, tmp_path_factory) -> tuple[str, list, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SampleJudge, "__call__", cheap)
@@ -90,7 +90,10 @@ def test_what_a_run_leaves_behind(trained, capsys, monkeypatch):
     }  # fmt: skip
     lines = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "val/score" not in line] == list(range(1, 13))
-    assert [p.name for p in sorted((out / "samples").iterdir())] == ["step_000010_x.png", "step_000012_x.png"]
+    names = ["x.png"] if model in (*MODELS, "spade") else ["c.txt", "x.png"]
+    assert [p.name for p in sorted((out / "samples").iterdir())] == [
+        f"step_0000{s}_{n}" for s in (10, 12) for n in names
+    ]
     _, config = bundle.load_bundle(out / "final")
     assert config["recipe"] == "gan" and config["args"]["model"] == model
     page = (out / "index.html").read_text()
@@ -136,56 +139,75 @@ def draw(*argv) -> int:
     return left.value.code
 
 
+@pytest.fixture
+def drawing(trained) -> tuple[str, Path, list]:
+    """(model, run, what it has to be told)"""
+    model, _, out = trained
+    if model == "spade":
+        pytest.skip("it draws from pictures")
+    return model, out, ["--text", "a red three , inverted"] if model == "words" else []
+
+
 def drawn(path: Path) -> np.ndarray:
     return cv2.imread(str(path), cv2.IMREAD_COLOR)
 
 
-def test_samples_are_a_function_of_the_seed(trained, tmp_path):
-    _, _, out = trained
+def test_samples_are_a_function_of_the_seed(drawing, tmp_path):
+    _, out, asked = drawing
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
-        assert draw(out, "--out", tmp_path / f"{name}.png", "--n", 10, "--seed", seed) == 0
+        assert draw(out, *asked, "--out", tmp_path / f"{name}.png", "--n", 10, "--seed", seed) == 0
     one, again, other = (drawn(tmp_path / f"{name}.png") for name in ("one", "again", "other"))
     assert one.shape == (2 * 28, 5 * 28, 3) and np.array_equal(one, again) and not np.array_equal(one, other)
 
 
-def test_interpolations_begin_and_end_at_samples(trained, tmp_path):
-    _, _, out = trained
-    assert draw(out, "--out", tmp_path / "lines.png", "--n", 3, "--interpolate", 4) == 0
-    assert draw(out, "--out", tmp_path / "plain.png", "--n", 3) == 0
+def test_interpolations_begin_and_end_at_samples(drawing, tmp_path):
+    _, out, asked = drawing
+    assert draw(out, *asked, "--out", tmp_path / "lines.png", "--n", 3, "--interpolate", 4) == 0
+    assert draw(out, *asked, "--out", tmp_path / "plain.png", "--n", 3) == 0
     lines, plain = drawn(tmp_path / "lines.png"), drawn(tmp_path / "plain.png")
     assert lines.shape == (3 * 28, 4 * 28, 3)
     first = np.concatenate([plain[:, 28 * i : 28 * (i + 1)] for i in range(3)])
     assert np.abs(lines[:, :28].astype(int) - first).max() <= 1
 
 
-def test_without_variance_all_samples_are_one(trained, tmp_path):
-    model, _, out = trained
-    label = ["--label", 3] if model in LABELLED else []
+def test_without_variance_all_samples_are_one(drawing, tmp_path):
+    model, out, asked = drawing
+    label = ["--label", 3] if model in LABELLED else asked
     assert draw(out, "--out", tmp_path / "flat.png", "--n", 4, "--truncation", 0, *label) == 0
     cells = drawn(tmp_path / "flat.png").reshape(2, 28, 2, 28, 3).swapaxes(1, 2).reshape(4, -1)
     assert (np.abs(cells.astype(int) - cells[0]) <= 1).all()
 
 
-def test_an_ensemble_takes_turns(trained, tmp_path):
-    _, _, out = trained
-    assert draw(f"{out},{out / 'final'}", "--out", tmp_path / "two.png", "--n", 4) == 0
-    assert draw(out, "--out", tmp_path / "one.png", "--n", 4) == 0
+def test_an_ensemble_takes_turns(drawing, tmp_path):
+    _, out, asked = drawing
+    assert draw(f"{out},{out / 'final'}", *asked, "--out", tmp_path / "two.png", "--n", 4) == 0
+    assert draw(out, *asked, "--out", tmp_path / "one.png", "--n", 4) == 0
     two, one = (drawn(tmp_path / f"{name}.png") for name in ("two", "one"))
     assert np.array_equal(two[:, :28], one[:, :28]) and not np.array_equal(two[:, 28:], one[:, 28:])
 
 
 def test_what_cannot_be_drawn(trained, tmp_path, capsys):
     model, _, out = trained
-    labelled = model in LABELLED
     mistakes = [
         (
             [out, "--label", 10],
-            "--label 10: this model " + ("knows the labels 0 to 9" if labelled else "was trained without"),
+            "--label 10: this model " + ("knows the labels 0 to 9" if model in LABELLED else "was trained without"),
         ),
         ([out, "--n", 0], "--n 0: it must be at least 1"),
-        ([out, "--out", tmp_path / "words.txt"], "--out "),
         ([tmp_path / "nowhere"], f"{tmp_path / 'nowhere'} is neither a run's folder nor a bundle"),
     ]
+    if model == "spade":
+        mistakes += [([out], "this model draws from pictures")]
+    elif model == "words":
+        mistakes += [
+            ([out], "--text is for models of words"),
+            ([out, "--text", "a pink three"], "--text a pink three: this model never met"),
+        ]
+    else:
+        mistakes += [
+            ([out, "--text", "a"], "--text is for models of words"),
+            ([out, "--out", tmp_path / "words.txt"], "--out "),
+        ]
     for argv, message in mistakes:
         assert draw(*argv) == 2
         said = capsys.readouterr().err.splitlines()

@@ -10,6 +10,7 @@ from torch.distributions import Normal, kl_divergence
 
 from domains.conditions import Labels
 from domains.images import Images
+from domains.metrics import generated
 from translate.adv import OBJECTIVES
 from translate.modules.conditional import (
     AuxiliaryClass,
@@ -414,3 +415,17 @@ def test_spade_without_a_map_is_a_norm_and_a_map_moves_its_own_places():
     other[..., 15, 15] += 5.0
     moved = (layer(x, c) != layer(x, other)).any(1)[0]
     assert moved[5:, 5:].any() and not moved[:5].any() and not moved[:, :5].any()  # two 3x3 convolutions reach 2 places
+
+
+def test_inception_score_and_coverage_by_hand():
+    sure = 50.0 * torch.eye(4)[torch.tensor([0, 0, 1, 1])]
+    assert generated.inception_score(sure) == pytest.approx(2, abs=1e-6), "two classes, each surely told"
+    assert generated.inception_score(torch.zeros(5, 4)) == pytest.approx(1)
+    found = torch.tensor([0] * 98 + [1, 2])
+    assert generated.coverage(found, 4) == 0.75 and generated.coverage(found, 4, least=0.02) == 0.25
+    assert (
+        generated.entropy(torch.tensor([0, 1, 0, 1]), 4) == pytest.approx(log(2))
+        and generated.entropy(found[:9], 4) == 0
+    )
+    clusters, labels = torch.tensor([2, 2, 0, 0, 1]), torch.tensor([0, 0, 1, 1, 1])
+    assert generated.cluster_accuracy(clusters, labels) == pytest.approx(4 / 5)

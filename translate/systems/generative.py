@@ -37,5 +37,7 @@ class Generative(System):
     def sample(self, x: Sample, c: Sample | None = None, wrong: Sample | None = None) -> dict[str, Sample]:
         """A line an item: a real one, then samples under the same condition."""
         noise = self.looked_at[: COLUMNS * len(x)].chunk(COLUMNS)
-        seen = dict(x_condition=c) if c is not None and c.x.ndim == x.x.ndim > 2 else {}  # a picture's picture
-        return seen | dict(x_real=x) | {f"x_{i}": self.generate(Sample(z), c) for i, z in enumerate(noise, 1)}
+        given = (
+            {} if c is None else {"x_condition" if c.x.ndim == x.x.ndim > 2 else "c_condition": c}
+        )  # picture, or words
+        return given | dict(x_real=x) | {f"x_{i}": self.generate(Sample(z), c) for i, z in enumerate(noise, 1)}
