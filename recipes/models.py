@@ -75,8 +75,7 @@ class Parts:
         return init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width))
 
     def labelled_generator(self) -> nn.Module:
-        """The label weighs as much as the noise from the first step on; one number in 64 is learned late."""
-        return Joined(self.generator(self.noise), self.label(self.noise))
+        return Joined(self.generator(self.classes), OneHot(self.classes))
 
     def body(self, norm=None, pack: int = 1, **kw) -> convolutional.Body:
         return convolutional.Body(self.X.channels * pack, self.X.size, self.width, norm, **kw)
@@ -202,8 +201,7 @@ def vae(p: Parts) -> System:
 def cgan(p: Parts) -> System:
     body = convolutional.Body(p.X.channels + p.classes, p.X.size, p.width, nn.BatchNorm2d)
     critic = init_gan(Joined(Critic(body, Realism(body.features)), OneHot(p.classes)))
-    g = Joined(p.generator(p.classes), OneHot(p.classes))
-    return GAN(p.X, g, critic, p.adv(objectives.non_saturating))
+    return GAN(p.X, p.labelled_generator(), critic, p.adv(objectives.non_saturating))
 
 
 def acgan(p: Parts) -> System:
@@ -243,7 +241,7 @@ def spade(p: Parts) -> System:
 
 
 def words(p: Parts) -> System:
-    g = Joined(p.generator(p.noise), p.sentence(p.noise))
+    g = Joined(p.generator(16), p.sentence(16))
     critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.sentence(8 * p.width)))
     return GAN(p.X, g, critic, p.adv(objectives.non_saturating))
 
