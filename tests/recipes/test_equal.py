@@ -1,0 +1,145 @@
+"""scripts/equal.py and scripts/probe.py; and the judge of samples, on pictures whose scores are known beforehand."""
+
+from __future__ import annotations
+
+import json
+from math import log
+
+import pytest
+import torch
+
+from recipes import launch
+from recipes.equal import equal, floors_of, table
+from recipes.gan import gan
+from recipes.generative import SampleJudge, open_collection
+from recipes.probe import probe
+from translate.loop import Trainer
+
+
+def command(function, *argv) -> int:
+    with pytest.raises(SystemExit) as left:
+        launch.command(function, [str(arg) for arg in argv])
+    return left.value.code
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """The digit classifier, trained once."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def test_a_table_by_hand():
+    rows = [
+        {"model": "a", "lr": 0.1, "seed": 0, "score": 5.0, "FID": 5.0},
+        {"model": "a", "lr": 0.1, "seed": 1, "score": 7.0, "FID": 7.0},
+        {"model": "a", "lr": 0.2, "seed": 0, "score": 4.0, "FID": 4.0},
+        {"model": "b", "lr": 0.1, "seed": 0, "score": 3.0, "FID": 3.0, "told": 0.5},
+    ]
+    assert table(rows, {"real": {"FID": 1.0}}).splitlines() == [
+        "| model | lr | seeds | FID | told |",
+        "| --- | --- | --- | --- | --- |",
+        "| b | 0.1 | 1 | 3 | 0.5 |",  # the best model first, and of each its best rate
+        "| a | 0.2 | 1 | 4 |  |",
+        "| a | 0.1 | 2 | 6 ± 1.4 |  |",
+        "| real |  |  | 1 |  |",
+    ]
+
+
+SWEEP = ["--recipe", "points", "--data", "ring8", "--lrs", "0.001", "--steps", 10, "--device", "cpu"]
+
+
+def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
+    argv = [*SWEEP, "--folder", tmp_path / "runs", "--docs", tmp_path / "docs"]
+    assert command(equal, *argv, "--models", "gan", "--seeds", "0,1") == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    said = capsys.readouterr().out
+    assert "| gan | 0.001 | 2 |" in said
+    trained, step = [], Trainer.train_step
+    monkeypatch.setattr(Trainer, "train_step", lambda self, feed: trained.append(0) or step(self, feed))
+    assert command(equal, *argv, "--models", "gan,vae", "--seeds", "0,1") == 0
+    assert len(trained) == 2 * 10, "vae alone"
+    page = (tmp_path / "docs" / "equal.md").read_text()
+    assert "## ring8, 10 steps" in page and "| vae | 0.001 | 2 |" in page and "modes" in page
+    assert (tmp_path / "docs" / "equal" / "points-ring8-10steps-gan.png").stat().st_size
+    assert len(json.loads((tmp_path / "docs" / "equal" / "points-ring8-10steps.json").read_text())["rows"]) == 4
+
+
+def test_a_sweep_that_is_stopped_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "run", lambda *_: 130)
+    assert command(equal, *SWEEP, "--folder", tmp_path, "--models", "gan,vae") == 130
+
+
+def test_a_sweep_of_something_else(capsys):
+    assert command(equal, "--recipe", "cyclegan") == 2
+    assert "--recipe cyclegan: a sweep trains gan or points" in capsys.readouterr().err
+
+
+def test_real_digits_are_nearest_to_real_digits():
+    floors = floors_of("gan", "digits")
+    assert list(floors) == ["real test pictures", "the mean picture", "uniform noise"]
+    real, mean, noise = floors.values()
+    assert real["FID[digits-cnn]"] < 0.3 * min(mean["FID[digits-cnn]"], noise["FID[digits-cnn]"])
+    assert real["coverage"] == 1 and mean["coverage"] == 0.1 and real["entropy"] == pytest.approx(log(10), abs=0.1)
+    assert real["IS[digits-cnn]"] > 4 and mean["IS[digits-cnn]"] == pytest.approx(1, abs=1e-6)
+    assert real["recall"] > 0.5 and mean["recall"] == 0
+
+
+class Recite:
+    """A system that knows the training pictures by heart, and draws what it is told."""
+
+    def __init__(self, recipe):
+        self.x, self.c, self.at = recipe.data["x"], recipe.data["c"], 0
+
+    def parameters(self):
+        yield torch.zeros(())
+
+    def draw(self, n, c):
+        items = [self.find(c[i : i + 1]) for i in range(n)]
+        return self.x.domain.normalise(self.x.domain.collate([self.x._decoded(i) for i in items]))
+
+    def find(self, told) -> int:
+        if told.mask is None:
+            return int((self.x.labels == told.label).nonzero()[0])
+        same = (self.c.values.x == told.x).all(1) & (self.c.values.mask == told.mask).all(1)
+        return int(same.nonzero()[0])
+
+
+@pytest.mark.parametrize("model, key", [("cgan", "called as asked"), ("words", "as told")])
+def test_what_is_drawn_as_asked_is_counted(model, key):
+    recipe = gan(model=model, steps=2, batch=8, width=4)
+    scores = SampleJudge(recipe.data["x"], n=100, described=model == "words")(Recite(recipe), recipe.data)
+    assert scores[key] > 0.9
+    if model == "words":
+        assert scores["colour"] == scores["style"] == 1 and scores["score"] == pytest.approx(1 - scores["as told"])
+
+
+def test_pictures_from_their_own_condition_have_no_distance():
+    recipe = gan(model="pix2pix", steps=2, batch=8, width=4)
+    x, c = recipe.data["x"], recipe.data["c"]
+
+    class Know(Recite):
+        def draw(self, n, told):
+            same = [int((c.domain.normalise(c.values).x == told.x[i]).flatten(1).all(1).nonzero()[0]) for i in range(n)]
+            return x.domain.normalise(x.domain.collate([x._decoded(i) for i in same]))
+
+    scores = SampleJudge(x)(Know(recipe), recipe.data)
+    assert scores["L1"] == scores["score"] == 0 < scores["L1 of another"]
+
+
+def test_a_critics_features_are_probed(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "run"
+    monkeypatch.setattr(SampleJudge, "__call__", lambda *_: {"score": 1.0})
+    with pytest.raises(SystemExit):
+        launch.main(gan, f"--model dcgan --steps 2 --batch 8 --width 4 --device cpu --out {out}".split())
+    capsys.readouterr()
+    assert command(probe, out, "--labels", 200) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3 and "critic's features (192), linear SVM" in said[0] and "pixels (784)" in said[1]
+    shares = [float(line.split("%")[0]) for line in said]
+    assert shares[1] > 50 and 20 < shares[2] < 80, "of 100 digits, after 200"
+    assert command(probe, tmp_path) == 2
+
+
+def test_a_collection_of_any_size():
+    for size, halved in ((None, 28), (32, 32), (16, 16)):
+        assert open_collection("digits", size, False, 0)["x"].domain.size == halved
