@@ -44,6 +44,9 @@ class Labels:
     def denormalise(self, s: Sample) -> Sample:
         return s
 
+    def denormalise(self, s: Sample) -> Sample:
+        return s
+
     def relax(self, s: Sample) -> Sample:
         return s
 

@@ -34,6 +34,9 @@ class Points:
     def denormalise(self, s: Sample) -> Sample:
         return s
 
+    def denormalise(self, s: Sample) -> Sample:
+        return s
+
     def blank(self, n: int) -> Sample:
         return Sample(torch.zeros(n, 2))
 

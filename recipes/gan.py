@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ SAID = {
     "words": "digits coloured, inverted and described: a sentence becomes a picture, by a matching-aware critic (Reed 2016)",
     "words-blind": "the same without pictures beside wrong sentences",
 }
-ALL = MODELS | LABELLED | MADE | SAID
+ALL = ChainMap(MODELS, LABELLED, MADE, SAID)
 WRONG = ("matching-aware", "matching-split", "words")  # whose critic is shown wrong conditions too
 WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
 FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are

@@ -180,7 +180,8 @@ class Flat(nn.Module):
 
 
 class Pooled(nn.Module):
-    """An encoder's code, averaged over its positions: a sentence's, a picture's or a mel's vector [B,width]."""
+    """An encoder's code, averaged over its positions: a sentence's, a picture's or a mel's vector [B,width], normalised, so that it
+    weighs as much as noise does, however many positions say the same."""
 
     def __init__(self, encoder: nn.Module, channels: int, width: int):
         super().__init__()
@@ -190,6 +191,8 @@ class Pooled(nn.Module):
     def forward(self, s: Sample) -> Tensor:
         code = self.encoder(s)
         if code.mask is None:
-            return self.out(code.x.flatten(2).mean(2).float())  # [B,C,...]
-        real = code.mask[..., None]
-        return self.out(code.x.where(real, 0).sum(1).float() / real.sum(1))  # [B,T,C]
+            mean = code.x.flatten(2).mean(2)  # [B,C,...]
+        else:
+            real = code.mask[..., None]
+            mean = code.x.where(real, 0).sum(1) / real.sum(1)  # [B,T,C]
+        return F.layer_norm(self.out(mean).float(), (self.width,))
