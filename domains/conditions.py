@@ -44,9 +44,6 @@ class Labels:
     def denormalise(self, s: Sample) -> Sample:
         return s
 
-    def denormalise(self, s: Sample) -> Sample:
-        return s
-
     def relax(self, s: Sample) -> Sample:
         return s
 

@@ -34,9 +34,6 @@ class Points:
     def denormalise(self, s: Sample) -> Sample:
         return s
 
-    def denormalise(self, s: Sample) -> Sample:
-        return s
-
     def blank(self, n: int) -> Sample:
         return Sample(torch.zeros(n, 2))
 
