@@ -47,21 +47,22 @@ def equal(
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
     function = getattr(importlib.import_module(f"recipes.{recipe}"), recipe)
-    rows, first = [], {}
+    named = data.replace("/", "_")
     for seed in seeds.split(","):  # in the outer loop: an interrupted sweep has all models
         for model in models.split(","):
             for lr in lrs.split(","):
-                out = Path(folder, f"{recipe}-{model}-{data}-{steps}steps-lr{lr}-seed{seed}")
+                out = Path(folder, f"{recipe}-{model}-{named}-{steps}steps-lr{lr}-seed{seed}")
                 options = dict(model=model, data=data, lr=lr, seed=seed, steps=steps, out=out, device=device)
                 if not (out / "final" / "config.json").exists():
                     stopped = launch.run(function, [f"--{key}={value}" for key, value in options.items()])
                     if stopped:
                         sys.exit(stopped)
-                rows.append(
-                    {"model": model, "lr": float(lr), "seed": int(seed)}
-                    | read_json(out / "best" / "config.json")["scores"]
-                )
-                first.setdefault(model, out)
+    runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{steps}steps-lr*-seed*/final/config.json"))
+    rows, first = [], {}
+    for run in (path.parents[1] for path in runs):
+        args = saved_config(run)["args"]
+        rows.append({k: args[k] for k in ("model", "lr", "seed")} | read_json(run / "best" / "config.json")["scores"])
+        first.setdefault(args["model"], run)
     floors = floors_of(recipe, data)
     print(table(rows, floors))
     if docs:
@@ -76,7 +77,7 @@ def equal(
         }
         kept = Path(docs) / "equal"
         kept.mkdir(parents=True, exist_ok=True)
-        name = f"{recipe}-{data}-{steps}steps"
+        name = f"{recipe}-{named}-{steps}steps"
         (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
         for model, run in first.items():
             last = sorted((run / "samples").glob("step_*.png"))[-1]
