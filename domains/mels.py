@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate.nets.gated import GatedCritic, GatedDecoder, GatedEncoder
+from translate.nets.gated import FramePatchCritic, GatedDecoder, GatedEncoder
 from translate.sample import Sample
 
 from . import audiofile
@@ -167,10 +167,11 @@ class Mels:
         sheet = cv2.resize(np.vstack(lines), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
         files = [stem.with_name(stem.name + ".png")]
         cv2.imwrite(str(files[0]), cv2.applyColorMap(sheet, cv2.COLORMAP_MAGMA))
-        step = stem.name.rpartition("_")[0]
+        step, _, key = stem.name.rpartition("_")
         for name, s in rows.items():
+            path = name.split(" → ")
+            named = stem.with_name("_".join([step, *([] if path[0] == key else [key]), *path]))
             wave = griffin_lim(s.x[0, 0]).numpy()
-            named = stem.with_name(f"{step}_{name.replace(' → ', '_')}")
             files.append(audiofile.write(wave, AudioOrigin(RATE, len(wave)), named))
         return files
 
@@ -193,7 +194,7 @@ class Mels:
         return GatedDecoder(BANDS, **kw)
 
     def critic(self, **kw) -> nn.Module:
-        return GatedCritic(BANDS, **kw)
+        return FramePatchCritic(BANDS, **kw)
 
 
 def prepared(wave: np.ndarray, rate: int, name: str) -> tuple[np.ndarray, float]:

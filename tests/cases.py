@@ -16,6 +16,7 @@ from domains.conditions import labels_of
 from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture
+from domains.vocoders import BANDS
 from tests.tokens import Sentences, Tokens
 from tests.voices import voice_source
 from translate import penalty
@@ -35,6 +36,7 @@ from translate.modules.conditional import (
 from translate.modules.cycle import Pair, Towards
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets import dcgan
+from translate.nets.gated import SpeakerCritic
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
 from translate.recipe import Recipe, Run
 from translate.system import System
@@ -43,6 +45,7 @@ from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
 from translate.systems.cyclegan import CycleGAN
+from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
@@ -118,6 +121,26 @@ def cyclegan(kind: str, data: dict, batch: int, pool: int) -> System:
         return domain.critic(**CRITIC[kind])
 
     return CycleGAN(A, B, direction(A, B), direction(B, A), critic(A), critic(B), pool=pool, batch=batch)
+
+
+def three_voices(kind: str) -> dict:
+    return {side: SOURCES[kind](side) for side in "abc"}
+
+
+def disentangle(kind: str, data: dict, batch: int, pool: int) -> System:
+    domains = {key: source.domain for key, source in data.items()}
+    first, n = domains["a"], len(domains)
+    return DisentangleAE(
+        domains,
+        first.encoder(width=4, blocks=1),
+        first.decoder(width=4, blocks=1, speakers=n),
+        SpeakerCritic(4, n, width=4),
+        first.critic(**CRITIC[kind]),
+        SpeakerCritic(BANDS, n, width=4),
+        second=2,
+        pool=pool,
+        batch=batch,
+    )
 
 
 NOISE = 6
@@ -206,6 +229,7 @@ SYSTEMS = {
     BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
     StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
+    DisentangleAE: Case(disentangle, three_voices, ("mels",)),
 }
 CASES = [(system, kind) for system, case in SYSTEMS.items() for kind in case.kinds]
 NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]

@@ -53,7 +53,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         generator="gated",
         width=256 if full else 128,
         blocks=6 if full else 4,
-        critic="gated",
+        critic="patch",
         layers=2,
     )
 
@@ -66,9 +66,9 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
-    """Spectrally normalised whatever `spectral` says; scales > 1 has no meaning for one second of speech."""
-    if critic != "gated":
-        raise UserError(f"--critic {critic}: of voices it is gated")
+    """Spectrally normalised whatever `spectral` says."""
+    if critic != "patch":
+        raise UserError(f"--critic {critic}: of voices it is patch")
     if scales != 1:
         raise UserError(f"--scales {scales}: of voices there is one critic; leave it out")
     return domain.critic(width=width, layers=layers)

@@ -272,12 +272,14 @@ def test_what_is_too_loud_is_turned_down_not_clipped(tmp_path):
 
 
 def test_the_preview_is_spectrograms_and_sound(tmp_path):
-    rows = {name: Sample(torch.full((2, 1, BANDS, 16), -5.0)) for name in ("a", "a → b", "a → b → a")}
+    rows = {name: Sample(torch.full((2, 1, BANDS, 16), -5.0)) for name in ("a", "a → b", "a → b → a", "again")}
     files = Mels(16).preview(rows, tmp_path / "step_000100_a")
-    assert [f.name for f in files] == [f"step_000100_{n}" for n in ("a.png", "a.wav", "a_b.wav", "a_b_a.wav")]
+    assert [f.name for f in files] == [
+        f"step_000100_{n}" for n in ("a.png", "a.wav", "a_b.wav", "a_b_a.wav", "a_again.wav")
+    ]
     import cv2
 
-    assert cv2.imread(str(files[0])).shape == (2 * 2 * (BANDS + 4), 2 * 3 * 20, 3)
+    assert cv2.imread(str(files[0])).shape == (2 * 2 * (BANDS + 4), 2 * 4 * 20, 3)
     assert soundfile.info(files[1]).frames == 16 * HOP
 
 

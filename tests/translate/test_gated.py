@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from translate.nets.gated import Gated, GatedCritic, GatedDecoder, GatedEncoder
+from translate.nets.gated import FramePatchCritic, Gated, GatedDecoder, GatedEncoder
 from translate.sample import Sample
 
 BANDS = 6
@@ -17,7 +17,7 @@ def spectrogram(frames: int = 32, batch: int = 2) -> Sample:
     return Sample(torch.randn(batch, 1, BANDS, frames), label=torch.zeros(batch))
 
 
-@pytest.mark.parametrize("net", [generator(), generator(1, 2), generator(hidden=8), GatedCritic(BANDS, 8)])
+@pytest.mark.parametrize("net", [generator(), generator(1, 2), generator(hidden=8), FramePatchCritic(BANDS, 8)])
 def test_every_parameter_learns(net):
     out = net(spectrogram())
     out = out[0] if isinstance(out, list) else out.x

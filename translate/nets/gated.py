@@ -84,10 +84,14 @@ class GatedEncoder(nn.Module):
 
 
 class GatedDecoder(nn.Module):
-    """Code -> spectrogram [B,1,M,T]; frames are repeated and convolved."""
+    """Code -> spectrogram [B,1,M,T]; frames are repeated and convolved.
 
-    def __init__(self, bands: int, width: int = 256, down: int = 2, blocks: int = 0):
+    speakers: of how many the code's label names one, whose embedding is added to the code; 0: there are no labels.
+    """
+
+    def __init__(self, bands: int, width: int = 256, down: int = 2, blocks: int = 0, speakers: int = 0):
         super().__init__()
+        self.embed = nn.Embedding(speakers, width) if speakers else None
         layers: list[nn.Module] = [GatedBlock(width) for _ in range(blocks)]
         for _ in range(down):
             layers += [nn.Upsample(scale_factor=2), GatedConv(width, width, 5)]
@@ -95,7 +99,8 @@ class GatedDecoder(nn.Module):
         self.context = sum(3 * 2**i for i in range(down)) + 2 + 2 * blocks * 2**down
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
-        return Sample(self.layers(s.x).float()[:, None], label=s.label)
+        x = s.x if self.embed is None else s.x + self.embed(s.label)[..., None]
+        return Sample(self.layers(x).float()[:, None], label=s.label)
 
 
 class Gated(nn.Module):
@@ -110,7 +115,7 @@ class Gated(nn.Module):
         return Sample(s.x + self.decoder(self.encoder(s)).x, label=s.label)
 
 
-class GatedCritic(nn.Module):
+class FramePatchCritic(nn.Module):
     """Spectrogram [B,1,M,T] -> scores [B,N], in a list of one; each judges all bands of a few dozen frames.
 
     layers: convolutions of stride 2. Spectral normalisation (arXiv:1802.05957).
@@ -126,3 +131,20 @@ class GatedCritic(nn.Module):
 
     def forward(self, s: Sample) -> list[Tensor]:
         return [self.head(self.body(s.x.flatten(1, 2))).flatten(1).float()]
+
+
+class SpeakerCritic(nn.Module):
+    """Code [B,channels,T] or spectrogram [B,1,channels,T] -> who speaks, logits [B,speakers]: the mean over frames."""
+
+    def __init__(self, channels: int, speakers: int, width: int = 128):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv1d(channels, width, 5, padding=2),
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(width, width, 5, padding=2),
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(width, speakers, 1),
+        )
+
+    def forward(self, s: Sample) -> Tensor:
+        return self.layers(s.x.flatten(1, -2)).float().mean(-1)
