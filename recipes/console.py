@@ -10,6 +10,7 @@ TRAINING = {
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
     "sentences": "Sentences between two styles: old and modern English.",
     "sentiment": "Negative sentences to positive ones, and back.",
+    "voice": "One speaker's sentences in another's voice.",
     "points": "What generators and critics do, seen on points of the plane.",
 }
 TOOLS = {
@@ -22,6 +23,7 @@ TOOLS = {
     "runs": "List and compare runs.",
     "results": "Score runs into docs/results.md.",
     "export": "Write a translator as ONNX.",
+    "get_weights": "Fetch the speaker encoder that judges voices.",
     "import_peer": "Import generators of the widely used CycleGAN implementation.",
 }
 

@@ -24,6 +24,7 @@ RECIPES = {
     "peer": "recipes.peer",
     "sentences": "recipes.sentences",
     "sentiment": "recipes.sentiment",
+    "voice": "recipes.voice",
 }  # what a bundle may name; nothing else is ever imported
 
 

@@ -45,5 +45,6 @@ def recordings() -> tempfile.TemporaryDirectory:
 
 def voice_source(name: str) -> Folder:
     paths = sorted((Path(recordings().name) / name).iterdir())
-    mean, std = survey(paths)
-    return Folder(Mels(16, mean, std), Files(name, paths))
+    folder = Folder(Mels(16, *survey(paths)), Files(name, paths))
+    folder.scan()  # decoded once
+    return folder

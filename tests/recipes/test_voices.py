@@ -14,6 +14,8 @@ from recipes.cyclegan import cyclegan
 from recipes.evaluate import evaluate
 from recipes.kinds import mels
 from recipes.translator import Translator
+from recipes.voice import voice
+from tests.cases import draw, paint
 from tests.voices import hum, recordings
 from translate.errors import UserError
 
@@ -71,6 +73,29 @@ def test_files_and_folders_are_converted(run, tmp_path):
         convert(str(run), str(source / "bad.wav"), str(tmp_path / "x.wav"))
     with pytest.raises(UserError, match="--vocoder wavenet: give griffin-lim"):
         convert(str(run), str(source / "one.wav"), str(tmp_path / "x.wav"), vocoder="wavenet")
+
+
+@pytest.mark.parametrize("method", ["cycle", "disentangle"])
+def test_both_methods_train_and_convert(method, voices, tmp_path, capsys):
+    out = tmp_path / method
+    with pytest.raises(SystemExit) as left:
+        argv = ["--a", str(voices), "--b", str(voices), "--method", method, *TINY, "--out", str(out)]
+        launch.main(voice, argv)
+    assert left.value.code == 0
+    keys = json.loads((out / "stats.jsonl").read_text().splitlines()[-2]).keys()
+    assert ("cycle_a" in keys) == (method == "cycle") and ("hear_a" in keys) == (method == "disentangle")
+    translator = Translator.from_pretrained(out, device="cpu")
+    translator.domains["a"].speak_with("griffin-lim")
+    wave, _ = translator((hum(0.3), 16_000), to="a")
+    assert wave.shape == (4800,) and np.isfinite(wave).all()
+
+
+def test_voices_want_recordings(tmp_path, capsys):
+    for side in "AB":
+        paint(tmp_path / f"train{side}" / "0.png", draw(20, 20, 0))
+    with pytest.raises(SystemExit) as left:
+        launch.main(voice, ["--a", str(tmp_path), "--b", str(tmp_path), "--out", str(tmp_path / "x")])
+    assert left.value.code == 2 and "no recordings; scripts/cyclegan.py takes" in capsys.readouterr().err
 
 
 def test_waves_in_memory(run):

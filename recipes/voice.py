@@ -1,0 +1,111 @@
+"""One speaker's sentences in another's voice, by two methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+
+def voice(
+    a: str = "slt",
+    b: str = "rms",
+    method: Literal["cycle", "disentangle"] = "cycle",
+    steps: int | None = None,
+    size: int | None = None,
+    batch: int | None = None,
+    micro: int = 0,
+    lr: float | None = None,
+    lr_d: float | None = None,
+    cycle: float | None = None,
+    identity: float | None = None,
+    hide: float = 0.1,
+    real: float = 0.1,
+    hear: float = 0.1,
+    second: float = 0.5,
+    generator: str | None = None,
+    width: int | None = None,
+    blocks: int | None = None,
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    seed: int = 0,
+    budget: Literal["auto", "laptop", "full"] = "auto",
+) -> Recipe:
+    """Say one speaker's sentences in another's voice, without a sentence that both have said; both ways.
+
+    The built-in voices, a woman and a man: scripts/voice.py --a slt --b rms
+    Expected scores: docs/results.md.
+
+    Args:
+        a: one speaker: a folder of recordings (plain, or with trainA/trainB inside), a glob, @list.txt, or a name.
+        b: the other.
+        method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); disentangle: one auto-encoder whose code hides the speaker
+            (arXiv:1804.02812).
+        steps: training steps.
+        size: frames of the training crop, 11.6 ms each, a multiple of 4.
+        batch: crops of each speaker a step, over all processes.
+        micro: crops in memory at a time; 0: the whole batch.
+        lr: learning rate of Adam; falls to zero over the second half.
+        lr_d: that of the critics.
+        cycle: weight of cycle consistency (method cycle).
+        identity: weight of the identity loss (method cycle).
+        hide: weight of hiding the speaker from the critic of codes (method disentangle).
+        real: weight of being taken for real speech with another's label (method disentangle, stage two).
+        hear: weight of being heard as that other (method disentangle, stage two).
+        second: share of the steps after which stage two begins (method disentangle).
+        generator: gated; masked: up to half of a crop's frames are hidden in training (arXiv:2102.12841; method cycle).
+        width: channels of the networks.
+        blocks: residual blocks.
+        precision: auto is bf16 where the device gains by it.
+        seed: of weights, data order and noise.
+        budget: default sizes: laptop or full; auto is full where there is a GPU.
+    """
+    import inspect
+    from dataclasses import replace
+
+    from recipes.cyclegan import cyclegan
+    from translate.errors import UserError, at_least
+
+    at_least(0, hide=hide, real=real, hear=hear, second=second)
+    if second > 1:
+        raise UserError(f"--second {second}: it is a share of the steps; give 1 at most")
+    own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
+    recipe = cyclegan(
+        a, b, steps, size, batch, micro, lr, lr_d, cycle, identity,
+        generator=generator, width=width, blocks=blocks, precision=precision, seed=seed, budget=budget,
+    )  # fmt: skip
+    if "mels" != recipe.data["a"].domain.spec()["domain"]:
+        raise UserError(
+            f"--a {recipe.data['a'].name}: no recordings; scripts/cyclegan.py takes collections of any kind"
+        )
+    args = {key: value for key, value in recipe.args.items() if key in inspect.signature(voice).parameters} | own
+    recipe = replace(recipe, args=args, title=f"Voices: {recipe.data['a'].name} ↔ {recipe.data['b'].name}")
+    return recipe if method == "cycle" else disentangled(recipe)
+
+
+def disentangled(recipe: Recipe) -> Recipe:
+    """The same data and numbers, with the auto-encoder in CycleGAN's place."""
+    from dataclasses import replace
+
+    from domains.vocoders import BANDS
+    from translate.nets.gated import SpeakerCritic
+    from translate.systems.disentangle import DisentangleAE
+
+    args, domains = recipe.args, {key: source.domain for key, source in recipe.data.items()}
+    first, n, width = domains["a"], len(domains), args["width"]
+
+    def system() -> DisentangleAE:
+        return DisentangleAE(
+            domains,
+            first.encoder(width=width, blocks=args["blocks"]),
+            first.decoder(width=width, blocks=args["blocks"], speakers=n),
+            SpeakerCritic(width, n, width),
+            first.critic(width=width),
+            SpeakerCritic(BANDS, n, width),
+            **{key: args[key] for key in ("hide", "real", "hear")},
+            second=round(args["second"] * args["steps"]),
+            batch=args["batch"],
+        )
+
+    lr = {"g": args["lr"], "c": args["lr_d"], "d": args["lr_d"]}
+    return replace(recipe, system=system, run=replace(recipe.run, lr=lr), paper="Chou et al. 2018, arXiv:1804.02812")
