@@ -154,7 +154,7 @@ def gan(
         title=f"{model}: {x.name}",
         paper=ALL[model],
         folder=f"gan-{model}-{x.name}",
-        then="draw: python scripts/sample.py {out}",
+        then="see {out}/samples" if model in MADE else "draw: python scripts/sample.py {out}",
     )
 
 

@@ -81,12 +81,14 @@ class SampleJudge:
     EfficientNet-Lite0 selects.
     """
 
-    def __init__(self, x: Folder, n: int = 500, described: bool = False):
-        """described: digits that domains/described.py coloured."""
-        self.x, self.n, self.described = x, n, described
+    def __init__(self, x: Folder, n: int | None = None, described: bool = False):
+        """n: samples; 500 digits, 150 of other pictures, whose network is a hundred times larger. described: digits that
+        domains/described.py coloured."""
+        self.x, self.described = x, described
         self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
+        self.n = n or (500 if self.digits else 150)
         selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
-        self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {n} samples"
+        self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {self.n} samples"
         self.net = self.real = None
 
     def load(self) -> None:
@@ -132,7 +134,7 @@ class SampleJudge:
         self.load()
         network = self.net.features if self.digits else self.net
         if self.real is None:
-            real = self.x.training(1000) + self.x.validation()
+            real = self.x.training(2 * self.n) + self.x.validation()
             self.real = judges.features(network, [pictures(self.x.domain.normalise(s))[0] for s in real])
         seen = judges.features(network, drawn)
         precision, recall = judges.precision_recall(seen, self.real)
