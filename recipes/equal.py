@@ -58,22 +58,25 @@ def equal(
                     if stopped:
                         sys.exit(stopped)
     runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{steps}steps-lr*-seed*/final/config.json"))
-    rows, first = [], {}
+    rows, first, environments = [], {}, []
     for run in (path.parents[1] for path in runs):
-        args = saved_config(run)["args"]
+        config = saved_config(run)
+        args = config["args"]
+        environments.append(config["environment"])
         rows.append({k: args[k] for k in ("model", "lr", "seed")} | read_json(run / "best" / "config.json")["scores"])
         first.setdefault(args["model"], run)
     floors = floors_of(recipe, data)
     print(table(rows, floors))
     if docs:
-        environment = saved_config(next(iter(first.values())))["environment"]
+        from PIL import Image
+
         record = {
             "recipe": recipe,
             "data": data,
             "steps": steps,
             "rows": rows,
             "floors": floors,
-            "environment": environment,
+            "environment": {k: sorted({str(e[k]) for e in environments}) for k in ("device", "torch", "git")},
         }
         kept = Path(docs) / "equal"
         kept.mkdir(parents=True, exist_ok=True)
@@ -81,7 +84,8 @@ def equal(
         (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
         for model, run in first.items():
             last = sorted((run / "samples").glob("step_*.png"))[-1]
-            (kept / f"{name}-{model}.png").write_bytes(last.read_bytes())
+            with Image.open(last) as sheet:
+                sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
         (Path(docs) / "equal.md").write_text(page(kept))
 
 
@@ -145,11 +149,11 @@ def page(kept: Path) -> str:
     ]  # fmt: skip
     for path in sorted(kept.glob("*.json")):
         record = json.loads(path.read_text())
-        environment = record["environment"]
+        made = {key: ", ".join(values) for key, values in record["environment"].items()}
         out += [
             f"## {record['data']}, {record['steps']} steps", "", table(record["rows"], record["floors"]), "",
-            f"{environment['device']}, torch {environment['torch']}, commit {environment['git']}; scripts/{record['recipe']}.py with its own batch and width.", "",
+            f"{made['device']}; torch {made['torch']}; commits {made['git']}; scripts/{record['recipe']}.py with its own batch and width.", "",
         ]  # fmt: skip
         for model in dict.fromkeys(row["model"] for row in record["rows"]):
-            out += [f"{model}, unpicked, at the last step:", "", f"![{model}](equal/{path.stem}-{model}.png)", ""]
+            out += [f"{model}, unpicked, at the last step:", "", f"![{model}](equal/{path.stem}-{model}.jpg)", ""]
     return "\n".join(out)

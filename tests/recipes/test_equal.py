@@ -60,7 +60,7 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     assert len(trained) == 2 * 10, "vae alone"
     page = (tmp_path / "docs" / "equal.md").read_text()
     assert "## ring8, 10 steps" in page and "| vae | 0.001 | 2 |" in page and "modes" in page
-    assert (tmp_path / "docs" / "equal" / "points-ring8-10steps-gan.png").stat().st_size
+    assert (tmp_path / "docs" / "equal" / "points-ring8-10steps-gan.jpg").stat().st_size
     assert len(json.loads((tmp_path / "docs" / "equal" / "points-ring8-10steps.json").read_text())["rows"]) == 4
 
 
