@@ -145,7 +145,9 @@ def page(kept: Path) -> str:
         "seeds. FID, IS: a small classifier trained on the collection's digits (digits-cnn), comparable within a table only. Coverage: share of "
         "the classes that at least 1 % of the samples are called; entropy: of the classes, in nats (log 10 = 2.30 at most). "
         "*called as asked*: how often that classifier finds the class that was asked for; *code names digit*: accuracy of InfoGAN's categorical "
-        "code on held-out digits, each code named by the best one-to-one assignment. Points: modes hit, share of samples within three deviations of one.", "",
+        "code on held-out digits, each code named by the best one-to-one assignment. *matching-blind*, *words-blind*: their namesakes whose critic is never "
+        "shown real pictures under wrong conditions. Points: modes hit, share of samples within three deviations of one; of the lines, a classifier's "
+        "accuracy and its estimate of the Jensen-Shannon divergence (log 2 = 0.693 at most), beside the Wasserstein critic's difference.", "",
     ]  # fmt: skip
     for path in sorted(kept.glob("*.json")):
         record = json.loads(path.read_text())
