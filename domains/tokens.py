@@ -64,7 +64,8 @@ def train_tokenizer(sentences: Iterable[str], words: int = 8000, pieces: bool | 
         trainer = trainers.WordLevelTrainer(**options)
     if not any(c.isupper() for sentence in sentences for c in sentence):
         tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.train_from_iterator(sentences, trainer)
+    # a special token that the text itself has, <unk>, would get a second id
+    tokenizer.train_from_iterator((" ".join(w for w in s.split() if w not in SPECIAL) for s in sentences), trainer)
     return tokenizer.to_str()
 
 

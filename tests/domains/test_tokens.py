@@ -80,6 +80,12 @@ def test_a_sentence_is_words_and_an_end(words):
             words.take(wrong)
 
 
+def test_unknown_words_may_stand_in_the_text_itself():
+    domain = Tokens(train_tokenizer(["<unk> food <unk> ."] * 3))
+    assert domain.encode("<unk> food .")[0][0] == UNKNOWN and domain.vocabulary == 5
+    assert domain.lines(*domain.load_lines(["<unk> food ."])) == ["<unk> food ."]
+
+
 def test_unknown_words_take_their_turn(words):
     s, origin = words.take("zzz food qqq .")
     assert origin.unknown == (("zzz", "qqq"),)

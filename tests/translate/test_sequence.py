@@ -8,6 +8,7 @@ from tests.tokens import Tokens
 from translate.nets.sequence import (
     END,
     PAD,
+    Beam,
     Bottleneck,
     Critic,
     Decoder,
@@ -27,7 +28,7 @@ V, T = 12, 8
 
 
 def sentences(n: int = 3) -> Sample:
-    words = [torch.randint(3, V, (length,)) for length in range(2, 2 + n)]
+    words = [torch.randint(3, V, (2 + i % 6,)) for i in range(n)]
     return Tokens().collate([Sample(w) for w in words])
 
 
@@ -93,9 +94,11 @@ def test_ids_and_their_one_hots_are_one(build):
 
 
 def test_an_editor_starts_as_a_copy_and_keeps_the_length():
-    net, s = editor(), sentences()
+    net, s = editor(), sentences(100)
     out = net(s)
-    assert torch.equal(out.x.argmax(-1)[s.mask], s.x[s.mask]) and torch.equal(out.mask, s.mask)
+    inside = s.mask & (s.x != END)
+    assert 0.9 < (out.x.argmax(-1) == s.x)[inside].float().mean() < 1 and torch.equal(out.mask, s.mask)
+    assert torch.equal(net.eval()(s).x.argmax(-1)[s.mask], s.x[s.mask])
 
 
 def test_a_parallel_translators_ends_stand_where_the_inputs_do():
@@ -138,6 +141,33 @@ def test_generation_repeats_what_teacher_forcing_says():
     free = net(s)
     ids = Sample(free.x.argmax(-1), torch.ones(3, T, dtype=torch.bool))
     torch.testing.assert_close(net(s, like=ids).logits, free.logits, atol=1e-5, rtol=1e-5)
+
+
+def sharp(length: int = 3) -> Seq2Seq:
+    net = Seq2Seq(Encoder(V, 6, 1), Decoder(V, length, 6, copying=True)).eval()
+    net.decoder.out.weight.data *= 4
+    return net
+
+
+def test_a_beam_of_one_is_greedy():
+    net, s = sharp(5), sentences()
+    free, one = net(s), Beam(net, 1)(s)
+    assert torch.equal(one.mask, free.mask) and torch.equal(one.x[one.mask], free.x.argmax(-1)[free.mask])
+
+
+def test_a_beam_that_holds_everything_finds_the_best():
+    """Every sentence of at most 3 tokens scored by teacher forcing."""
+    net, s = sharp(3), sentences(2)
+    found = Beam(net, V**2)(s)
+    ids = torch.cartesian_prod(*[torch.arange(V)] * 3)
+    mask = until_end(F.one_hot(ids, V))
+    everything = Sample(ids, mask)
+    for row in range(2):
+        log_p = net(s[torch.full((len(ids),), row)], like=everything).logits.log_softmax(-1)
+        score = log_p.gather(2, ids[..., None])[..., 0].where(mask, 0).sum(1)
+        words = (ids != END).where(mask, False).sum(1) + 1
+        best = (score / words).argmax()
+        assert torch.equal(found.x[row][found.mask[row]], ids[best][mask[best]])
 
 
 def test_a_sentences_score_is_the_mean_of_its_words():

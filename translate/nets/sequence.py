@@ -5,6 +5,7 @@ What lies under the mask changes nothing. Ids 0, 1, 2 are padding, the end of a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -213,10 +214,51 @@ class Seq2Seq(nn.Module):
         self.encoder, self.decoder, self.noise = encoder, decoder, noise
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        code, source = self.read(s)
+        return self.decoder(code, like, source)
+
+    def read(self, s: Sample) -> tuple[Sample, Tensor]:
+        """(code, what may be copied [B,S,V])"""
         source = simplex(s, len(self.encoder.embed.weight))
         if self.training and self.noise:
             source = source * (torch.rand(source.shape[:2], device=source.device) >= self.noise)[..., None]
-        return self.decoder(self.encoder(Sample(source, s.mask, s.label)), like, source)
+        return self.encoder(Sample(source, s.mask, s.label)), source
+
+
+class Beam(nn.Module):
+    """A seq2seq's sentence of the highest log probability a word, `width` of them followed at a time: ids [B,length]."""
+
+    def __init__(self, net: Seq2Seq, width: int = 4):
+        super().__init__()
+        self.net, self.width = net, width
+
+    @torch.no_grad()
+    def forward(self, s: Sample) -> Sample:
+        decoder, n, w = self.net.decoder, len(s), self.width
+        code, source = self.net.read(s[torch.arange(n).repeat_interleave(w)])
+        state, word = decoder.start(code), decoder.first.expand(n * w, -1)
+        total = torch.full((n, w), NEVER, device=code.x.device)
+        total[:, 0] = 0.0  # all beams are equal at first
+        ids = torch.zeros(n, w, 0, dtype=torch.long, device=code.x.device)
+        ended = torch.zeros(n, w, dtype=torch.bool, device=code.x.device)
+        base = torch.arange(n, device=code.x.device)[:, None] * w
+        for _ in range(decoder.length):
+            state = decoder.step(state, word, code)
+            log_p = decoder.logits(state, source).log_softmax(-1).view(n, w, -1)
+            stay = torch.full_like(log_p[0, 0], 2 * NEVER)
+            stay[END] = 0.0  # an ended sentence says its end again, at no cost
+            log_p = torch.where(ended[..., None], stay, log_p)
+            total, best = (total[..., None] + log_p).flatten(1).topk(w)
+            parent, said = best // log_p.shape[-1], best % log_p.shape[-1]
+            rows = (base + parent).flatten()
+            state = tuple(part[rows] for part in state)
+            ids = torch.cat([ids.flatten(0, 1)[rows].view(n, w, -1), said[..., None]], 2)
+            ended = ended.gather(1, parent) | (said == END)
+            word = decoder.embed.weight[said.flatten()]
+        lengths = (ids != END).sum(-1) + 1
+        chosen = (total / lengths).argmax(1)
+        ids = ids[torch.arange(n, device=ids.device), chosen]
+        return Sample(ids, until_end(F.one_hot(ids, log_p.shape[-1])), s.label)
 
 
 class Parallel(nn.Module):
@@ -233,7 +275,9 @@ class Parallel(nn.Module):
         self.out = nn.Linear(width, vocabulary)
         self.keep = nn.Linear(width, 1) if copying else None
         if copying:
-            nn.init.constant_(self.keep.bias, 10.0)  # ahead of the log of any vocabulary: training starts from the copy
+            nn.init.constant_(
+                self.keep.bias, math.log(vocabulary) + 3
+            )  # training starts from a copy of 95 % of the words
         self.bottleneck = bottleneck or Bottleneck()
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
