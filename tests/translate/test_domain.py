@@ -5,7 +5,7 @@ import torch
 
 from tests.cases import CRITIC, DECODER, ENCODER, SOURCES
 from translate.domain import Domain
-from translate.nets.sequence import END, straight_through, until_end
+from translate.nets.sequence import END, gumbel, straight_through, until_end
 from translate.sample import Sample
 
 every_domain = pytest.mark.parametrize("kind", SOURCES)
@@ -140,8 +140,7 @@ def test_straight_through_is_hard_forward_and_soft_backward():
     (x @ weights).sum().backward()
     torch.manual_seed(3)
     soft_logits = logits.detach().requires_grad_()
-    noise = -torch.empty_like(logits).exponential_().log()
-    (((soft_logits + noise) / 0.7).softmax(-1) @ weights).sum().backward()
+    (((soft_logits + gumbel(logits)) / 0.7).softmax(-1) @ weights).sum().backward()
     torch.testing.assert_close(logits.grad, soft_logits.grad)
 
 
