@@ -268,8 +268,8 @@ class Tokens:
 
     def distance(self, pred: Sample, target: Sample) -> Tensor:
         """Cross-entropy in nats a token, over the target's real tokens."""
-        loss = F.cross_entropy(pred.logits.float().transpose(1, 2), target.x, reduction="none")  # [B,T]
-        return loss.where(target.mask, 0).sum() / target.mask.sum()
+        loss = F.cross_entropy(pred.logits.float().flatten(0, 1), target.x.flatten(), reduction="none")  # [B T]
+        return loss.where(target.mask.flatten(), 0).sum() / target.mask.sum()
 
     def encoder(self, **kw) -> nn.Module:
         return Encoder(self.vocabulary, **kw)

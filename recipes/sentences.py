@@ -22,7 +22,7 @@ def sentences(
     lr: float = 5e-4,
     lr_d: float = 5e-4,
     cycle: float = 1.0,
-    identity: float = 1.0,
+    identity: float | None = None,
     other: float = 1.0,
     adv: Literal["least_squares", "non_saturating", "hinge", "wasserstein"] = "non_saturating",
     penalty: float = 0.0,
@@ -55,7 +55,7 @@ def sentences(
         lr: learning rate of Adam; falls to zero over the second half.
         lr_d: that of the critics.
         cycle: weight of the way back, in nats a word.
-        identity: weight of self-reconstruction, in nats a word.
+        identity: weight of self-reconstruction, in nats a word; 1 for seq2seq, else 0: an editor starts from it.
         other: weight of the other style's real sentences among what the critics refuse.
         adv: adversarial objective.
         penalty: weight of the critics' gradient penalty (WGAN-GP); 0: none.
@@ -78,6 +78,8 @@ def sentences(
     from translate.recipe import Recipe, Run
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
+    if identity is None:
+        identity = 1.0 if generator == "seq2seq" else 0.0
     numbers = dict(steps=steps, batch=batch, words=words, width=width, layers=layers)
     weights = dict(cycle=cycle, identity=identity, other=other, penalty=penalty)
     at_least(1, **numbers)

@@ -36,19 +36,19 @@ def test_reinforce_is_the_exact_gradient_on_average():
 
 def test_what_lies_out_of_reach_of_a_word_only_adds_noise():
     """Rewards that depend on single words: with reach 0 the same mean as with all of the sentence's, and less variance."""
-    logits, gain = torch.randn(3, 4), torch.randn(3, 4)
+    logits, gain = torch.randn(8, 4), torch.randn(8, 4)
     n = 20_000
     gradients = []
     for reach in (0, None):
         batch = logits.expand(n, -1, -1).clone().requires_grad_()
         words = draw_word(batch, 1.0)
-        drawn = Sample(words, torch.ones(n, 3, dtype=torch.bool), logits=batch)
+        drawn = Sample(words, torch.ones(n, 8, dtype=torch.bool), logits=batch)
         (each,) = torch.autograd.grad(reinforce(drawn, within((words * gain).sum(-1), reach)), batch)
         gradients.append(each * n)
     near, far = gradients
     error = (near.var(0) + far.var(0)).sqrt() / n**0.5
     assert ((near.mean(0) - far.mean(0)).abs() < 4 * error).all()
-    assert near.var(0).sum() < 0.8 * far.var(0).sum()
+    assert near.var(0).sum() < 0.5 * far.var(0).sum()
 
 
 def test_within_sums_neighbours():

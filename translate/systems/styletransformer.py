@@ -92,7 +92,8 @@ class PolicyGradient(StyleTransformer):
 
     def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
         """[B,T]"""
-        likelihood = -F.cross_entropy(back.logits.float().transpose(1, 2), s.x, reduction="none").where(s.mask, 0)
+        likelihood = -F.cross_entropy(back.logits.float().flatten(0, 1), s.x.flatten(), reduction="none")
+        likelihood = likelihood.view_as(s.x).where(s.mask, 0)
         each = critic.words(fake).where(fake.mask, 0)
         n = max(each.shape[1], likelihood.shape[1])
         each, likelihood = (F.pad(t / s.mask.sum(1, keepdim=True), (0, n - t.shape[1])) for t in (each, likelihood))
