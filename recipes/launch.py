@@ -169,7 +169,7 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
         from recipes.translator import initialise
 
         build = recipe.system
-        recipe = replace(recipe, system=lambda: initialise(build(), Path(place["init_from"])))
+        recipe = replace(recipe, system=lambda: initialise(build(), Path(place["init_from"]), recipe.data))
     named = recipe.folder or "-".join([recipe.name, *(folder.name for folder in folders)])
     out = Path(place["out"] or Path("runs", named))
     facts = describe(recipe, options, place, device)

@@ -28,6 +28,7 @@ def sentences(
     penalty: float = 0.0,
     temperature: float = 1.0,
     coolest: float = 1.0,
+    entropy: float = 0.03,
     width: int = 128,
     blocks: int = 2,
     layers: int = 2,
@@ -61,6 +62,7 @@ def sentences(
         penalty: weight of the critics' gradient penalty (WGAN-GP); 0: none.
         temperature: of the samples at the start.
         coolest: at the end of the first half, and from there on.
+        entropy: weight of the choices' entropy where the way is policy.
         width: of embeddings and layers.
         blocks: residual convolutions of a generator's encoder.
         layers: convolutions of a critic.
@@ -83,7 +85,7 @@ def sentences(
     numbers = dict(steps=steps, batch=batch, words=words, width=width, layers=layers)
     weights = dict(cycle=cycle, identity=identity, other=other, penalty=penalty)
     at_least(1, **numbers)
-    at_least(0, warm=warm, blocks=blocks, lr=lr, lr_d=lr_d, seed=seed, **weights)
+    at_least(0, entropy=entropy, warm=warm, blocks=blocks, lr=lr, lr_d=lr_d, seed=seed, **weights)
     at_least(1e-3, temperature=temperature, coolest=coolest)
     if isinstance(a, str):
         files = {side: kinds.keep(find(spec, side), kind, side) for side, spec in (("a", a), ("b", b))}
@@ -142,7 +144,7 @@ def sentences(
         | weights
         | dict(
             way=way, generator=generator, warm=warm, size=A.size, vocabulary=vocabulary, lr=lr, lr_d=lr_d, adv=adv,
-            temperature=temperature, coolest=coolest, blocks=blocks, precision=precision, seed=seed,
+            temperature=temperature, coolest=coolest, entropy=entropy, blocks=blocks, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",
         paper="Dai et al. 2019, arXiv:1905.05621",

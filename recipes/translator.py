@@ -160,8 +160,16 @@ def bundle_folder(path: Path, which: str = "best") -> Path:
     raise UserError(f"{path} is neither a run's folder nor a bundle: give the folder that a training script named")
 
 
-def initialise(system: System, path: Path) -> System:
+def initialise(system: System, path: Path, data: dict) -> System:
     """Starts from another run: all its parameters from its newest checkpoint, else its translators from the bundle."""
+    theirs = next((c["domains"] for w in (".", "best", "final") if (c := read_json(path / w / "config.json"))), {})
+    for key, source in data.items():
+        ours = source.domain.spec().get("tokenizer")
+        if ours != theirs.get(key, {}).get("tokenizer", ours):
+            raise UserError(
+                f"--init-from {path}: its vocabulary is not the one of these sentences, so that its weights mean other words; "
+                "give the files that it was trained on, or start without it"
+            )
     found = checkpoint.load_latest(path, torch.device("cpu")) if (path / "checkpoints").is_dir() else None
     tensors = found[1]["parameters"] | found[1]["ema"] if found else bundle.load_bundle(bundle_folder(path))[0]
     try:

@@ -95,6 +95,14 @@ def test_a_printed_config_has_the_numbers_of_the_recipe_behind(capsys):
     assert "a: negative" in said and "way: gumbel" in said and "cycle: 1.0" in said
 
 
+def test_a_run_of_another_vocabulary_is_no_start(trained, data, tmp_path, capsys):
+    (tmp_path / "other.txt").write_text("entirely other words here\n" * 30)
+    argv = [*TINY, "--init_from", trained, "--out"]
+    said = refused(capsys, run("--a", data / "train.neg.txt", "--b", tmp_path / "other.txt", *argv, tmp_path / "x"))
+    assert said.startswith(f"--init-from {trained}: its vocabulary is not the one of these sentences")
+    assert run("--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *argv, tmp_path / "y") == 0
+
+
 def test_a_name_that_is_nowhere_says_where_to_put_it(capsys, monkeypatch):
     monkeypatch.delenv("UNPAIRED_DATA", raising=False)
     assert "--a negative: no such file, folder or set" in refused(capsys, run(recipe=sentiment))

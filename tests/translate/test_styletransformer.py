@@ -11,7 +11,7 @@ from tests.tokens import Tokens
 from translate.adv import least_squares, wasserstein
 from translate.nets.sequence import Bottleneck, Critic, Encoder, Parallel, draw_word
 from translate.sample import Sample
-from translate.systems.styletransformer import PolicyGradient, StyleTransformer, reinforce, within
+from translate.systems.styletransformer import PolicyGradient, StyleTransformer, entropy, reinforce, within
 
 
 def test_reinforce_is_the_exact_gradient_on_average():
@@ -49,6 +49,12 @@ def test_what_lies_out_of_reach_of_a_word_only_adds_noise():
     error = (near.var(0) + far.var(0)).sqrt() / n**0.5
     assert ((near.mean(0) - far.mean(0)).abs() < 4 * error).all()
     assert near.var(0).sum() < 0.5 * far.var(0).sum()
+
+
+def test_entropy_by_hand():
+    logits = torch.stack([torch.zeros(4), torch.tensor([0.0, 1e4, 0.0, 0.0]), torch.randn(4)])[None]
+    fake = Sample(logits.softmax(-1), torch.tensor([[True, True, False]]), logits=logits)
+    torch.testing.assert_close(entropy(fake), torch.tensor(4.0).log() / 2)
 
 
 def test_within_sums_neighbours():

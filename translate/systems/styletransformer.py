@@ -57,12 +57,14 @@ class PolicyGradient(StyleTransformer):
     """The same, its generators taught by reward: they draw words, and no gradient passes through a draw (`nets.sequence.draw_word`).
 
     REINFORCE (Williams 1992) with the greedy translation as baseline (self-critical, Rennie 2017, arXiv:1612.00563). The reward of a
-    word is what depends on it: the critic's scores and the likelihood of the way back within `reach` positions of it.
+    word is what depends on it: the critic's scores and the likelihood of the way back within `reach` positions of it. entropy: weight
+    of the choices' entropy, in nats a word, against rewards of deviation 1 (Williams and Peng 1991): without it a word that was never
+    drawn is never tried.
     """
 
-    def __init__(self, *args, reach: int | None = None, **kw):
+    def __init__(self, *args, reach: int | None = None, entropy: float = 0.03, **kw):
         super().__init__(*args, **kw)
-        self.reach = reach
+        self.reach, self.entropy = reach, entropy
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         fake_b, fake_a = self.a2b(a), self.b2a(b)
@@ -72,6 +74,8 @@ class PolicyGradient(StyleTransformer):
         losses = dict(
             policy_b=self._policy(self.a2b, self.b2a, self.d_b, a, fake_b, back_a),
             policy_a=self._policy(self.b2a, self.a2b, self.d_a, b, fake_a, back_b),
+            entropy_b=-self.entropy * entropy(fake_b),
+            entropy_a=-self.entropy * entropy(fake_a),
             cycle_a=self.cycle * self.A.distance(back_a, a),
             cycle_b=self.cycle * self.B.distance(back_b, b),
         )
@@ -98,6 +102,12 @@ class PolicyGradient(StyleTransformer):
         n = max(each.shape[1], likelihood.shape[1])
         each, likelihood = (F.pad(t / s.mask.sum(1, keepdim=True), (0, n - t.shape[1])) for t in (each, likelihood))
         return within(each + self.cycle * likelihood, self.reach)[:, : fake.mask.shape[1]]
+
+
+def entropy(fake: Sample) -> Tensor:
+    """Of the choice of a word, in nats, mean over words."""
+    log_p = fake.logits.float().log_softmax(-1)
+    return -(log_p.exp() * log_p).sum(-1).where(fake.mask, 0).sum() / fake.mask.sum()
 
 
 def within(each: Tensor, reach: int | None) -> Tensor:
