@@ -7,6 +7,8 @@ import sys
 
 TRAINING = {
     "cyclegan": "Photographs to Van Goghs, or any two collections.",
+    "unit": "The same through a code that both sides share.",
+    "train": "CycleGAN's relatives by name, between any two collections.",
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
     "sentences": "Sentences between two styles: old and modern English.",
     "sentiment": "Negative sentences to positive ones, and back.",
@@ -37,4 +39,6 @@ def main() -> None:
         print(f"usage: unpaired COMMAND ...   (--help after any of them)\n\n{listing}")
         sys.exit(0 if name in ("", "__help", "_h") else 2)
     function = getattr(importlib.import_module(f"recipes.{name}"), name)
+    if name == "train":
+        return function(sys.argv[2:])
     (launch.main if name in TRAINING else launch.command)(function, sys.argv[2:])

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from translate.errors import UserError
@@ -25,9 +26,12 @@ OLD_FLAGS = {
 }  # fmt: skip
 
 
-def main(recipe: Callable, argv: list[str] | None = None) -> None:
-    """Runs a recipe's command line and exits: 0 done, 2 a user's mistake, 130 / 143 after SIGINT / SIGTERM."""
-    sys.exit(_guarded(run, recipe, sys.argv[1:] if argv is None else argv))
+def main(recipe: Callable, argv: list[str] | None = None, words: tuple[str, ...] = ()) -> None:
+    """Runs a recipe's command line and exits: 0 done, 2 a user's mistake, 130 / 143 after SIGINT / SIGTERM.
+
+    words: what was typed ahead of argv.
+    """
+    sys.exit(_guarded(partial(run, words=words), recipe, sys.argv[1:] if argv is None else argv))
 
 
 def command(function: Callable, argv: list[str] | None = None) -> None:
@@ -48,7 +52,7 @@ def _guarded(f: Callable, function: Callable, argv: list[str]) -> int:
 def _call(function: Callable, argv: list[str]) -> None:
     parser = _parser(function)
     parser.add_function_arguments(function, as_positional=True)
-    options = parser.parse_args(_bare_words(function, _bare_flags(function, argv))).as_dict()
+    options = parser.parse_args(_bare_words(function, _bare_flags(parser, argv))).as_dict()
     options.pop("config", None)
     function(**options)
 
@@ -77,11 +81,9 @@ def _bare_words(function: Callable, argv: list[str]) -> list[str]:
     return placed
 
 
-def _bare_flags(function: Callable, argv: list[str]) -> list[str]:
+def _bare_flags(parser, argv: list[str]) -> list[str]:
     """`--force` for `--force true`."""
-    import inspect
-
-    switches = {f"--{name}" for name, p in inspect.signature(function).parameters.items() if p.default is False}
+    switches = {f"--{name}" for name, default in parser.get_defaults().as_dict().items() if default is False}
     said = [*argv, ""]
     return [
         f"{arg}=true" if arg in switches and after.lower() not in ("true", "false") else arg
@@ -114,6 +116,7 @@ def parse(recipe: Callable, argv: list[str]):
             raise UserError(f"--{old} is another program's flag; here it is {OLD_FLAGS[old]}")
     parser = _parser(recipe)
     parser.add_function_arguments(recipe)
+    argv = _bare_flags(parser, argv)
     place = parser.add_argument_group("run")
     place.add_argument("--out", type=str | None, default=None, help="the run's folder; default runs/<recipe>-<a>-<b>")
     place.add_argument(
@@ -124,7 +127,7 @@ def parse(recipe: Callable, argv: list[str]):
         "--init_from", type=str | None, default=None, help="a run or bundle whose weights training starts from"
     )
     place.add_argument("--check", action="store_true", help="examine the data, estimate time and memory, stop")
-    return parser.parse_args(_bare_flags(recipe, argv))
+    return parser.parse_args(argv)
 
 
 def _underscored(arg: str) -> str:
@@ -138,7 +141,7 @@ def _underscored(arg: str) -> str:
 PLACE = ("out", "data_root", "device", "init_from", "check")
 
 
-def run(recipe_function: Callable, argv: list[str]) -> int:
+def run(recipe_function: Callable, argv: list[str], words: tuple[str, ...] = ()) -> int:
     options = parse(recipe_function, argv).as_dict()
     options.pop("config", None)
     place = {key: options.pop(key) for key in PLACE}
@@ -176,7 +179,7 @@ def run(recipe_function: Callable, argv: list[str]) -> int:
     if runtime.rank() == 0:
         claim(out, facts)
     runtime.barrier()
-    command = shlex.join([Path(sys.argv[0]).name if sys.argv[0].startswith("/") else sys.argv[0], *argv])
+    command = shlex.join([Path(sys.argv[0]).name if sys.argv[0].startswith("/") else sys.argv[0], *words, *argv])
     log = []
 
     def open_log(start: int):

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from recipes import kinds
+from recipes.train import METHODS
 from translate import bundle, checkpoint, runtime
 from translate.errors import UserError
 from translate.sample import Sample
 from translate.system import System
 
-RECIPES = {
-    "cyclegan": "recipes.cyclegan",
+RECIPES = {method: module for method, (module, _) in METHODS.items()} | {
     "peer": "recipes.peer",
     "sentences": "recipes.sentences",
     "sentiment": "recipes.sentiment",

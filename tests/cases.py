@@ -35,12 +35,14 @@ from translate.modules.conditional import (
 )  # fmt: skip
 from translate.modules.cycle import Pair, Towards
 from translate.modules.noise import FromNoise, ToCode
+from translate.modules.shared import LatentCritic, share
 from translate.nets import dcgan
 from translate.nets.gated import SpeakerCritic
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
 from translate.recipe import Recipe, Run
 from translate.system import System
 from translate.systems.acgan import ACGAN
+from translate.systems.aligned import Aligned, Reversed
 from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
@@ -48,7 +50,10 @@ from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
+from translate.systems.plain import Plain
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
+from translate.systems.unit import UNIT, Coded
+from translate.systems.xgan import XGAN
 
 CPU = torch.device("cpu")
 
@@ -78,6 +83,7 @@ def sentence_source(name: str) -> Sentences:
     return Sentences(Tokens(), name, seed=ord(name))
 
 
+EVERY = ("images", "tokens", "mels")
 SOURCES = {"images": picture_source, "tokens": sentence_source, "mels": voice_source}
 ENCODER = {"images": dict(width=4, down=1, blocks=1), "tokens": {}, "mels": dict(width=4, blocks=1, hidden=8)}
 DECODER = {"images": dict(width=4, down=1), "tokens": {}, "mels": dict(width=4)}
@@ -111,16 +117,50 @@ class Case(NamedTuple):
     kinds: tuple[str, ...] = ("images", "tokens")
 
 
-def cyclegan(kind: str, data: dict, batch: int, pool: int) -> System:
-    A, B = (data[side].domain for side in "ab")
+def directions(system: type[Plain], **how):
+    """Of an encoder and a decoder each."""
 
-    def direction(source, target):
-        return Pair(source.encoder(**ENCODER[kind]), target.decoder(**DECODER[kind]))
+    def build(kind: str, data: dict, batch: int, pool: int) -> System:
+        A, B = (data[side].domain for side in "ab")
+        a2b, b2a = (Pair(s.encoder(**ENCODER[kind]), t.decoder(**DECODER[kind])) for s, t in ((A, B), (B, A)))
+        critics = (domain.critic(**CRITIC[kind]) for domain in (A, B))
+        return system(A, B, a2b, b2a, *critics, pool=pool, batch=batch, **how)
 
-    def critic(domain):
-        return domain.critic(**CRITIC[kind])
+    return build
 
-    return CycleGAN(A, B, direction(A, B), direction(B, A), critic(A), critic(B), pool=pool, batch=batch)
+
+CODE = {"images": 8, "tokens": 6, "mels": 4}  # channels
+
+
+def halves(kind: str, A, B, shared: bool = True) -> tuple[nn.Module, ...]:
+    """e_a, e_b, g_a, g_b, what lies next to the code shared."""
+    blocks = {} if kind == "tokens" else dict(blocks=1)
+    encoders, decoders = (
+        [d.encoder(**ENCODER[kind]) for d in (A, B)],
+        [d.decoder(**DECODER[kind], **blocks) for d in (A, B)],
+    )
+    if shared:
+        share(*encoders)
+        share(*decoders)
+    return *encoders, *decoders
+
+
+def coded(system: type[Coded]):
+    def build(kind: str, data: dict, batch: int, pool: int) -> System:
+        A, B = (data[side].domain for side in "ab")
+        critics = (domain.critic(**CRITIC[kind]) for domain in (A, B))
+        how = dict(d_z=LatentCritic(CODE[kind], 5)) if system is XGAN else {}
+        return system(A, B, *halves(kind, A, B), *critics, pool=pool, batch=batch, **how)
+
+    return build
+
+
+def aligned(system: type[Aligned]):
+    def build(kind: str, data: dict, *_) -> System:
+        A, B = (data[side].domain for side in "ab")
+        return system(A, B, *halves(kind, A, B, shared=False), LatentCritic(CODE[kind], 5))
+
+    return build
 
 
 def three_voices(kind: str) -> dict:
@@ -219,7 +259,12 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
 
 
 SYSTEMS = {
-    CycleGAN: Case(cyclegan, two_sides, ("images", "tokens", "mels")),
+    CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
+    UNIT: Case(coded(UNIT), two_sides, EVERY),
+    XGAN: Case(coded(XGAN), two_sides, EVERY),
+    Aligned: Case(aligned(Aligned), two_sides, EVERY),
+    Reversed: Case(aligned(Reversed), two_sides, EVERY),
+    Plain: Case(directions(Plain, critic_steps=2), two_sides, EVERY),
     GAN: Case(gan, matching_aware),
     ACGAN: Case(acgan, labelled),
     InfoGAN: Case(infogan),

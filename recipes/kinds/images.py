@@ -78,6 +78,12 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
     raise UserError(f"--generator {generator}: of pictures it is resnet, residual or unet")
 
 
+def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
+    down = 1 if domain.size <= 32 else 2
+    decoder = domain.decoder(width=width, down=down, blocks=max(1, blocks // 2), resize=True)
+    return domain.encoder(width=width, down=down, blocks=max(1, blocks)), decoder
+
+
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     if critic == "vgg":
         if domain.size < 32:

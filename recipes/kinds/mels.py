@@ -65,6 +65,11 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
     return Gated(source.encoder(width=width, blocks=blocks, hidden=hidden), target.decoder(width=width))
 
 
+def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
+    blocks = max(1, blocks)
+    return domain.encoder(width=width, blocks=blocks), domain.decoder(width=width, blocks=max(1, blocks // 2))
+
+
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     """Spectrally normalised whatever `spectral` says."""
     if critic != "patch":

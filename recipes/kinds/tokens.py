@@ -105,6 +105,10 @@ def direction(
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 
+def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
+    return domain.encoder(width=width, blocks=max(1, blocks)), domain.decoder(width=width, dropout=0.3)
+
+
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     if critic != "conv":
         raise UserError(f"--critic {critic}: of sentences it is conv")

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ..sample import Sample
+
+Distance = Callable[[Sample, Sample], Tensor]  # (prediction, target) -> a number
+
+
+def restored(distance: Distance, decode: Callable[..., Sample], given: Sample, target: Sample) -> Tensor:
+    """How far decode(given) is from target; `like` tells a decoder of sentences what it is to come back to.
+
+    The cycle where given is a translation of target, F(G(x)) = x (eq. 2); the identity loss where given is target, F(x) = x
+    (section 5.2); an auto-encoder's loss where given is target's code.
+    """
+    return distance(decode(given, like=target), target)
+
+
+def squared(pred: Sample, target: Sample) -> Tensor:
+    """The mean squared error of numbers; of words there is none."""
+    return F.mse_loss(pred.x.float(), target.x)
 
 
 class Pair(nn.Module):
@@ -18,6 +37,11 @@ class Pair(nn.Module):
     @property
     def multiple(self) -> int:
         return self.encoder.multiple
+
+    @property
+    def context(self) -> int:
+        """Frames on either side that a frame of the output depends on, a multiple of `multiple`."""
+        return -(-(self.encoder.context + self.decoder.context) // self.multiple) * self.multiple
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return self.decoder(self.encoder(s), like=like)

@@ -64,6 +64,7 @@ class GatedEncoder(nn.Module):
         self.layers = nn.Sequential(
             *(GatedConv(width, width, 5, 2) for _ in range(down)), *(GatedBlock(width) for _ in range(blocks))
         )
+        self.deep = tuple(f"layers.{down + i}" for i in range(blocks))  # next to the code: what domains may share
         self.context = 2 + sum(2 * 2**i for i in range(down)) + 2 * blocks * 2**down
 
     def forward(self, s: Sample) -> Sample:
@@ -93,6 +94,7 @@ class GatedDecoder(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(speakers, width) if speakers else None
         layers: list[nn.Module] = [GatedBlock(width) for _ in range(blocks)]
+        self.deep = tuple(f"layers.{i}" for i in range(blocks))
         for _ in range(down):
             layers += [nn.Upsample(scale_factor=2), GatedConv(width, width, 5)]
         self.layers = nn.Sequential(*layers, nn.Conv1d(width, bands, 5, padding=2))

@@ -43,6 +43,9 @@ class Encoder(nn.Module):
             c = width * 2**i
             layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), InstanceNorm(2 * c), nn.ReLU(True)]
             layers += [BlurDown(2 * c)] if antialias else []
+        self.deep = tuple(
+            f"layers.{len(layers) + i}" for i in range(blocks)
+        )  # next to the code: what domains may share
         self.layers = nn.Sequential(*layers, *(Block(width * 2**down) for _ in range(blocks)))
 
     def forward(self, s: Sample) -> Sample:
@@ -66,6 +69,7 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         layers = [Block(width * 2**down) for _ in range(blocks)]
+        self.deep = tuple(f"layers.{i}" for i in range(blocks))
         for i in reversed(range(down)):
             c = width * 2**i
             if antialias:

@@ -132,6 +132,7 @@ class Encoder(nn.Module):
         self.embed = Embedding(vocabulary, width)
         self.style = nn.Embedding(styles, width) if styles else None
         self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.deep = tuple(f"blocks.{i}" for i in range(blocks))  # next to the code: what domains may share
 
     def forward(self, s: Sample) -> Sample:
         x = self.embed(s)
@@ -161,6 +162,7 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         self.length, self.dropout = length, dropout
+        self.deep = ("begin", "cell", "query")
         self.embed = Embedding(vocabulary, width)
         self.first = nn.Parameter(torch.randn(width) * 0.5)  # stands before the first word
         self.begin = nn.Linear(width, width)

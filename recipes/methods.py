@@ -1,0 +1,188 @@
+"""The methods of recipes/train.py that have no command of their own, a recipe each.
+
+A further one is a function here and a line there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from recipes.translation import NONE, Parts, translation
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+
+def plain(
+    a: str = "photos",
+    b: str = "vangogh",
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Two translators and two critics, nothing else: the baseline, which may give one output whatever the input.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.plain import Plain
+
+        return Plain(p.A, p.B, *p.networks(), adv=OBJECTIVES[adv], **p.replay())
+
+    paper = "the baseline of Zhu et al. 2017, arXiv:1703.10593"
+    return translation("Plain G + D", paper, system, dict(adv=adv), a, b, **numbers)
+
+
+def discogan(a: str = "photos", b: str = "vangogh", cycle: float | None = None, **numbers) -> Recipe:
+    """The cycle in squared error, beside logistic critics. DiscoGAN, arXiv:1703.05192.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        cycle: weight of what came back: of sentences nats a word, else squared error.
+    """
+
+    def system(p: Parts):
+        from translate.adv import non_saturating
+        from translate.modules.cycle import squared
+        from translate.systems.cyclegan import CycleGAN
+
+        how = dict(adv=non_saturating, cycle=p.n["cycle"], identity=0.0)
+        distance = squared if p.A.blank(1).mask is None else None  # words have a mask, and no squared error
+        return CycleGAN(p.A, p.B, *p.networks(), distance=distance, **how, **p.replay())
+
+    return translation("DiscoGAN", "Kim et al. 2017, arXiv:1703.05192", system, dict(cycle=cycle), a, b, **numbers)
+
+
+def dualgan(
+    a: str = "photos",
+    b: str = "vangogh",
+    cycle: float | None = None,
+    clip: float = 0.01,
+    critic_steps: int = 2,
+    **numbers,
+) -> Recipe:
+    """The cycle beside Wasserstein critics of clipped weights. DualGAN, arXiv:1704.02510.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        cycle: weight of what came back.
+        clip: the largest weight of a critic.
+        critic_steps: of the critics to one of the translators.
+    """
+    from translate.errors import at_least
+
+    at_least(1, critic_steps=critic_steps)
+
+    def system(p: Parts):
+        from translate.adv import wasserstein
+        from translate.penalty import clipped
+        from translate.systems.cyclegan import CycleGAN
+
+        a2b, b2a, *critics = p.networks()
+        critics = [clipped(critic, clip) for critic in critics]
+        how = dict(adv=wasserstein, cycle=p.n["cycle"], identity=0.0, critic_steps=critic_steps)
+        return CycleGAN(p.A, p.B, a2b, b2a, *critics, **how, **p.replay())
+
+    own = dict(cycle=cycle, clip=clip, critic_steps=critic_steps)
+    return translation("DualGAN", "Yi et al. 2017, arXiv:1704.02510", system, own, a, b, **numbers)
+
+
+def aligned(
+    a: str = "photos",
+    b: str = "vangogh",
+    critic_z: float = 0.1,
+    critic_steps: int = 1,
+    **numbers,
+) -> Recipe:
+    """An auto-encoder a side, their codes made alike by a critic of codes; it and the encoders take turns. After arXiv:1705.09655.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        critic_z: weight of what the critic of codes says.
+        critic_steps: of that critic to one of the auto-encoders.
+    """
+    from translate.errors import at_least
+
+    at_least(1, critic_steps=critic_steps)
+
+    def system(p: Parts):
+        from translate.systems.aligned import Aligned
+
+        halves = p.halves()
+        critic = p.latent_critic(halves[0])
+        return Aligned(p.A, p.B, *halves, critic, critic=critic_z, critic_steps=critic_steps)
+
+    own = dict(critic_z=critic_z, critic_steps=critic_steps)
+    return translation(
+        "Aligned codes", "after Shen et al. 2017, arXiv:1705.09655", system, own, a, b,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+    )  # fmt: skip
+
+
+def reversal(a: str = "photos", b: str = "vangogh", critic_z: float = 0.1, **numbers) -> Recipe:
+    """The same auto-encoders in one update: the critic of codes teaches through a reversed gradient. After arXiv:1505.07818.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        critic_z: the reversed gradient's share.
+    """
+
+    def system(p: Parts):
+        from translate.systems.aligned import Reversed
+
+        halves = p.halves()
+        return Reversed(p.A, p.B, *halves, p.latent_critic(halves[0]), critic=critic_z)
+
+    return translation(
+        "Aligned codes, gradient reversal", "after Ganin et al. 2016, arXiv:1505.07818", system, dict(critic_z=critic_z), a, b,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+    )  # fmt: skip
+
+
+def xgan(
+    a: str = "photos",
+    b: str = "vangogh",
+    restore: float | None = None,
+    semantic: float = 1.0,
+    critic_z: float = 0.1,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """A translation's code is its source's: shared layers, a critic of codes, semantic consistency. XGAN, arXiv:1711.05139.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        restore: weight of each side's auto-encoder.
+        semantic: weight of the distance between both codes.
+        critic_z: the share of the latent critic's reversed gradient.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.xgan import XGAN
+
+        halves = p.sharing_halves()
+        weights = dict(restore=p.n["restore"], semantic=semantic, critic=critic_z)
+        return XGAN(
+            p.A,
+            p.B,
+            *halves,
+            *p.critics(),
+            d_z=p.latent_critic(halves[0]),
+            adv=OBJECTIVES[adv],
+            **weights,
+            **p.replay(),
+        )
+
+    own = dict(restore=restore, semantic=semantic, critic_z=critic_z, adv=adv)
+    return translation("XGAN", "Royer et al. 2017, arXiv:1711.05139", system, own, a, b, generator=NONE, **numbers)

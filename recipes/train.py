@@ -1,0 +1,39 @@
+"""Every method between two collections under one command: `scripts/train.py METHOD --a ... --b ...`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+
+# method -> (the module with the recipe of that name, what --help says of it)
+METHODS = {
+    "cyclegan": ("recipes.cyclegan", "back again to where it came from (Zhu 2017)"),
+    "unit": ("recipes.unit", "one latent space under both sides, shared layers, variational (Liu 2017)"),
+    "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),
+    "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
+    "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),
+    "plain": ("recipes.methods", "two translators and two critics, no cycle: the baseline that may ignore its input"),
+    "discogan": ("recipes.methods", "the cycle in squared error, logistic critics (Kim 2017)"),
+    "dualgan": ("recipes.methods", "the cycle beside Wasserstein critics of clipped weights (Yi 2017)"),
+}
+USAGE = "usage: train.py METHOD --a A --b B ...   (train.py METHOD --help: its options)\n\n"
+
+
+def recipe_of(method: str) -> Callable:
+    return getattr(importlib.import_module(METHODS[method][0]), method)
+
+
+def train(argv: list[str] | None = None) -> None:
+    from recipes import launch
+
+    name, *options = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in METHODS:
+        return launch.main(recipe_of(name), options, (name,))
+    if name in ("--help", "-h"):
+        print(USAGE + "\n".join(f"  {method:10} {line}" for method, (_, line) in METHODS.items()))
+        sys.exit(0)
+    near = difflib.get_close_matches(name, METHODS, 3, 0.3) or sorted(METHODS)
+    sys.stderr.write(f"error: {name}: no such method; the nearest names are {', '.join(near)}\n")
+    sys.exit(2)

@@ -1,0 +1,163 @@
+"""What every recipe of a translator between two sides shares: the data, networks that suit it, the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+NONE = ""  # of an option: the method has nothing that it could choose
+
+
+@dataclass
+class Parts:
+    """What a method puts its system together from. A, B: domains; n: every number by its option's name."""
+
+    kind: ModuleType
+    A: Any  # a type that loads torch has no place here: --help answers at once
+    B: Any
+    n: dict[str, Any]
+
+    def direction(self, source, target):
+        return self.kind.direction(source, target, **{key: self.n[key] for key in ("generator", "width", "blocks")})
+
+    def critic(self, domain):
+        return self.kind.critic(
+            domain, **{key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
+        )
+
+    def critics(self) -> tuple:
+        return self.critic(self.A), self.critic(self.B)
+
+    def networks(self) -> tuple:
+        """Both directions, both critics."""
+        return self.direction(self.A, self.B), self.direction(self.B, self.A), *self.critics()
+
+    def halves(self) -> tuple:
+        """Both encoders, both decoders."""
+        a, b = (self.kind.halves(domain, self.n["width"], self.n["blocks"]) for domain in (self.A, self.B))
+        return a[0], b[0], a[1], b[1]
+
+    def sharing_halves(self) -> tuple:
+        """The same; what lies next to the code is both sides'."""
+        from translate.modules.shared import share
+
+        e_a, e_b, g_a, g_b = self.halves()
+        share(e_a, e_b)
+        share(g_a, g_b)
+        return e_a, e_b, g_a, g_b
+
+    def latent_critic(self, encoder):
+        from translate.modules.shared import LatentCritic, channels
+
+        return LatentCritic(channels(encoder, self.A), 2 * self.n["width"])
+
+    def replay(self) -> dict[str, int]:
+        """Of fakes, for the critics."""
+        return {key: self.n[key] for key in ("pool", "batch")}
+
+
+def translation(
+    method: str,
+    paper: str,
+    build: Callable[[Parts], Any],
+    own: dict[str, float | str | None],
+    a: str,
+    b: str,
+    steps: int | None = None,
+    size: int | None = None,
+    batch: int | None = None,
+    micro: int = 0,
+    lr: float | None = None,
+    lr_d: float | None = None,
+    pool: int | None = None,
+    generator: str | None = None,
+    width: int | None = None,
+    blocks: int | None = None,
+    critic: str | None = None,
+    layers: int | None = None,
+    scales: int = 1,
+    spectral: bool = False,
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    seed: int = 0,
+    budget: Literal["auto", "laptop", "full"] = "auto",
+) -> Recipe:
+    """A method between two collections of one kind, which follows from the files' suffixes.
+
+    build: Parts -> System
+    own: the method's options beside the ones below, as they were given; None: what suits the kind.
+
+    Args:
+        a: one collection: a folder (plain, or with trainA/trainB inside), a glob, @list.txt, an .npz, a file of sentences, or a name.
+        b: the other.
+        steps: training steps; a visible result in about ten minutes on two cores where left out and there is no GPU.
+        size: of a training item. Pictures: side of the square crop in pixels, a multiple of 4; sentences: most tokens.
+        batch: items of each side a step, over all processes.
+        micro: items in memory at a time; 0: the whole batch.
+        lr: learning rate of Adam, 2e-4 as in the paper or 3e-4 beside the vgg critic; falls to zero over the second half.
+        lr_d: that of the critics, where it should differ (two time scales, arXiv:1706.08500).
+        pool: earlier fakes that the critics are shown again.
+        generator: of pictures resnet as in the paper; residual: the same, added to the input, which suits small budgets; unet.
+        width: channels of the generators' first layer (and of the critics').
+        blocks: residual blocks between a generator's ends.
+        critic: of pictures: patch as in the paper, which learns from pixels; vgg, small heads on a pretrained network's features
+            (Projected GANs, arXiv:2111.01007), which tells strokes from fur after a few steps: photographs without a GPU get it.
+        layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
+        scales: patch critics, each on an item of half the last one's size.
+        spectral: spectral normalisation in the patch critics.
+        precision: auto is bf16 where the device gains by it.
+        seed: of weights, data order, augmentation and noise.
+        budget: default sizes: laptop or full; auto is full where there is a GPU.
+    """
+    import torch
+
+    from recipes.data import open_data
+    from translate.errors import at_least
+    from translate.recipe import Recipe, Run
+
+    if budget == "auto":
+        budget = "full" if torch.cuda.is_available() else "laptop"
+    kind, data = open_data(a, b, size, budget == "full", seed)
+    A, B = data["a"].domain, data["b"].domain
+    said = dict(
+        steps=steps, batch=batch, lr=lr, lr_d=lr_d, pool=pool, generator=generator, width=width, blocks=blocks,
+        critic=critic, layers=layers, scales=scales, spectral=spectral,
+    ) | own  # fmt: skip
+    suits = kind.numbers(A, budget == "full")
+    suits["restore"] = suits["cycle"]  # both are distances to the input
+    n = {key: suits.get(key) if value is None else value for key, value in said.items()}
+    n = {key: value for key, value in n.items() if value != NONE}
+    n["lr_d"] = n["lr"] if n["lr_d"] is None else n["lr_d"]
+    weights = [key for key in own if not isinstance(n[key], str)]
+    at_least(1, **{key: n[key] for key in ("steps", "batch", "width", "layers", "scales") if key in n})
+    at_least(
+        0, micro=micro, seed=seed, **{key: n[key] for key in ("blocks", *weights, "pool", "lr", "lr_d") if key in n}
+    )
+    n |= dict(size=A.size, micro=micro, precision=precision, seed=seed, budget=budget)
+
+    every = max(10, n["steps"] // 20)
+    run = Run(
+        n["steps"],
+        n["batch"],
+        micro,
+        {"g": n["lr"], "d": n["lr_d"]},
+        precision=precision,
+        seed=seed,
+        log_every=max(1, min(50, n["steps"] // 100)),
+        sample_every=every,
+        judge_every=max(10, n["steps"] // 10),
+        save_every=every,
+    )
+    return Recipe(
+        data,
+        lambda: build(Parts(kind, A, B, n)),
+        run,
+        judge=kind.Judge(),
+        args=n,
+        title=f"{method}: {data['a'].name} ↔ {data['b'].name}",
+        paper=paper,
+    )

@@ -1,0 +1,44 @@
+"""UNIT on any two collections of one kind: one latent space under both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from recipes.translation import NONE, Parts, translation
+
+if TYPE_CHECKING:
+    from translate.recipe import Recipe
+
+
+def unit(
+    a: str = "photos",
+    b: str = "vangogh",
+    restore: float | None = None,
+    cycle: float | None = None,
+    kl: float = 0.01,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Translate between two collections through a code that both sides share. UNIT, arXiv:1703.00848.
+
+    An encoder and a decoder a side, the layers next to the code the same ones: scripts/unit.py --a photos --b vangogh
+
+    Args:
+        a: one collection, as for scripts/cyclegan.py.
+        b: the other.
+        restore: weight of each side's auto-encoder; that of the cycle where left out.
+        cycle: weight of cycle consistency.
+        kl: weight of the codes' divergence from the standard normal, nats a number.
+        adv: adversarial objective.
+    """
+    own = dict(restore=restore, cycle=cycle, kl=kl, adv=adv)
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.unit import UNIT
+
+        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], kl=kl)
+        return UNIT(p.A, p.B, *p.sharing_halves(), *p.critics(), adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    paper = "Liu et al. 2017, arXiv:1703.00848"
+    return translation("UNIT", paper, system, own, a, b, generator=NONE, **numbers)

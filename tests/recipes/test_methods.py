@@ -1,0 +1,95 @@
+"""Every method of scripts/train.py, on every kind of file that it takes: who learns, what a run leaves behind, what it refuses."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+import pytest
+import torch
+
+from recipes import methods
+from recipes.train import METHODS, recipe_of, train
+from recipes.translator import RECIPES, Translator
+from tests.cases import CPU
+from translate import bundle
+from translate.feed import batches
+from translate.loop import Trainer, draws
+
+TINY = dict(steps=3, width=4, blocks=1, layers=1, pool=2, batch=2, precision="fp32")
+CODES = ("aligned", "reversal")  # nobody judges what they translate: no critic of items, no pool
+KINDS = {
+    "images": dict(size=16),
+    "tokens": dict(a="old", b="modern", size=8),
+    "mels": dict(a="slt", b="rms", size=16),
+}
+CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] + [("unit", "mels")]
+
+
+@pytest.fixture
+def tiny(pictures):
+    def recipe(method: str, kind: str):
+        sides = dict(a=str(pictures), b=str(pictures)) if kind == "images" else {}
+        numbers = {key: n for key, n in TINY.items() if method not in CODES or key not in ("layers", "pool")}
+        return replace(recipe_of(method)(**numbers | KINDS[kind] | sides), name=method)
+
+    return recipe
+
+
+def test_every_recipe_is_named():
+    written = {name for name, f in vars(methods).items() if inspect.isfunction(f) and f.__module__ == methods.__name__}
+    assert written == {name for name, (module, _) in METHODS.items() if module == methods.__name__}
+    assert all(RECIPES[name] == module for name, (module, _) in METHODS.items()), "a bundle may name each"
+    assert len(CASES) == 17
+
+
+@pytest.mark.parametrize("method, kind", CASES)
+def test_every_parameter_learns(method, kind, tiny):
+    """But for what a Wasserstein critic adds to every score alike."""
+    recipe = tiny(method, kind)
+    trainer = Trainer(recipe, CPU)
+    before = {name: p.clone() for name, p in trainer.system.named_parameters()}
+    feed = batches(recipe.data, 2, 0, 3 * draws(trainer.system), CPU)
+    for _ in range(3):
+        trainer.train_step(feed)
+    assert all(torch.tensor(value).isfinite() for value in trainer.means().values())
+    still = {name for name, p in trainer.system.named_parameters() if torch.equal(p, before[name])}
+    assert still <= ({f"d_{side}.scales.0.head.bias" for side in "ab"} if method == "dualgan" else set())
+
+
+@pytest.mark.parametrize("method, kind", CASES)
+def test_a_bundle_is_rebuilt_without_the_data(method, kind, tiny, tmp_path):
+    recipe = tiny(method, kind)
+    system = recipe.system().eval()
+    bundle.export(tmp_path / "best", system, recipe, 1, {})
+    again = Translator.from_pretrained(tmp_path / "best", device="cpu")
+    for side in "ab":
+        source, target = (recipe.data[key] for key in (again.source(side), side))
+        s = source.domain.normalise(source.preview(2))
+        expected, found = system.translator(side)(s), again.system.translator(side)(s)
+        assert torch.equal(target.domain.harden(expected).x, target.domain.harden(found).x)
+
+
+def left(argv: list) -> int:
+    with pytest.raises(SystemExit) as exit:
+        train([str(arg) for arg in argv])
+    return exit.value.code
+
+
+def test_the_command_line(pictures, tmp_path, capsys, monkeypatch):
+    assert left(["--help"]) == left([]) == 0
+    said = capsys.readouterr().out
+    assert all(method in said and line in said for method, (_, line) in METHODS.items())
+    assert left(["discogann", "--a", "x"]) == 2
+    assert "discogann: no such method; the nearest names are discogan" in capsys.readouterr().err
+
+    monkeypatch.chdir(tmp_path)
+    argv = ["plain", "--a", pictures, "--b", pictures, "--size", 16, "--width", 4, "--blocks", 1, "--device", "cpu"]
+    monkeypatch.setattr("recipes.kinds.images.Judge.__call__", lambda *_: {"score": 1.0})
+    monkeypatch.setattr("recipes.kinds.images.Judge.load", lambda _: None)
+    assert left([*argv, "--steps", 2]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert run.name.startswith("plain-") and (run / "final" / "config.json").is_file()
+    assert "plain --a" in (run / "index.html").read_text(), "the command that goes on with it"
+    assert left([*argv, "--steps", 2, "--cycle", 1]) == 2
+    assert "cycle" in capsys.readouterr().err

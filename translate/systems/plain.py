@@ -1,0 +1,64 @@
+"""Two translators and two critics, and nothing that ties an output to its input: the baseline, which may paint one Van Gogh for
+every photograph (the problem that CycleGAN's section 3.2 starts from, arXiv:1703.10593).
+
+What every system of two directions shares. Code to paper: a2b = G, b2a = F, d_a = D_X, d_b = D_Y.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..adv import Adv, least_squares
+from ..domain import Domain
+from ..pool import Pool
+from ..sample import Sample
+from ..system import Losses, System, Update
+
+
+class Plain(System):
+    """pool: earlier fakes that the critics are shown again. critic_steps: of the critics to one of the translators."""
+
+    def __init__(
+        self,
+        A: Domain,
+        B: Domain,
+        a2b: nn.Module,
+        b2a: nn.Module,
+        d_a: nn.Module,
+        d_b: nn.Module,
+        adv: Adv = least_squares,
+        pool: int = 50,
+        batch: int = 1,
+        critic_steps: int = 1,
+    ):
+        super().__init__()
+        self.A, self.B = A, B
+        self.a2b, self.b2a, self.d_a, self.d_b = a2b, b2a, d_a, d_b
+        self.adv = adv
+        self.pool_a, self.pool_b = Pool(A, pool, batch), Pool(B, pool, batch)
+        self.updates = (Update("g"), Update("d", repeat=critic_steps))
+
+    def players(self):
+        return {"g": [self.a2b, self.b2a], "d": [self.d_a, self.d_b]}
+
+    def loss_g(self, a: Sample, b: Sample) -> Losses:
+        return self.deceive(self.a2b(a), self.b2a(b))
+
+    def deceive(self, fake_b: Sample, fake_a: Sample) -> Losses:
+        """What the critics say of fakes, which the pools keep for them."""
+        self.pool_b.put(fake_b)
+        self.pool_a.put(fake_a)
+        return dict(adv_b=self.adv.g(self.d_b(fake_b)), adv_a=self.adv.g(self.d_a(fake_a)))
+
+    def loss_d(self, a: Sample, b: Sample) -> Losses:
+        return dict(
+            d_a=self.adv.d(self.d_a(a), self.d_a(self.pool_a.get(len(a)))),
+            d_b=self.adv.d(self.d_b(b), self.d_b(self.pool_b.get(len(b)))),
+        )
+
+    def sample(self, a: Sample, b: Sample) -> dict[str, Sample]:
+        a_b, b_a = self.a2b(a), self.b2a(b)
+        return dict(a=a, a_b=a_b, a_b_a=self.b2a(a_b), b=b, b_a=b_a, b_a_b=self.a2b(b_a))
+
+    def translator(self, to: str) -> nn.Module:
+        return {"a": self.b2a, "b": self.a2b}[to]
