@@ -71,7 +71,7 @@ def voice(
         raise UserError(f"--second {second}: it is a share of the steps; give 1 at most")
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
     recipe = cyclegan(
-        a, b, steps, size, batch, micro, lr, lr_d, cycle, identity,
+        a, b, steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity,
         generator=generator, width=width, blocks=blocks, precision=precision, seed=seed, budget=budget,
     )  # fmt: skip
     if "mels" != recipe.data["a"].domain.spec()["domain"]:
