@@ -20,7 +20,7 @@ from translate.log import NoLog
 from translate.loop import Trainer, train
 from translate.systems.cyclegan import CycleGAN
 
-WORLD, DEADLINE = 2, 300  # seconds, after which a deadlock is called one
+WORLD, DEADLINE = 2, 900  # seconds, after which a deadlock is called one
 
 
 def same_batches():
