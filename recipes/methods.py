@@ -93,6 +93,53 @@ def dualgan(
     return translation("DualGAN", "Yi et al. 2017, arXiv:1704.02510", system, own, a, b, **numbers)
 
 
+def cut(
+    a: str = "photos",
+    b: str = "vangogh",
+    contrast: float = 1.0,
+    nce_identity: float = 1.0,
+    patches: int = 256,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Of pictures, without a way back: each patch of the output says which one of the input it was. CUT, arXiv:2007.15651.
+
+    FastCUT: --contrast 10 --nce_identity 0. Both directions are trained side by side; neither needs the other.
+
+    Args:
+        a: one collection of pictures.
+        b: the other.
+        contrast: weight of the patch contrast between input and output (lambda_X).
+        nce_identity: weight of the same for pictures that are of the wanted side already (lambda_Y).
+        patches: places of a picture that are compared.
+        adv: adversarial objective.
+    """
+    from translate.errors import UserError, at_least
+
+    at_least(2, patches=patches)
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.modules.contrast import PatchContrast
+        from translate.systems.cut import CUT
+
+        if p.A.spec()["domain"] != "images":
+            raise UserError(
+                "cut compares places of pictures: for other files give another method, train.py --help lists them"
+            )
+        a2b, b2a, *critics = p.networks()
+        if not hasattr(a2b, "encoder"):
+            raise UserError(
+                f"--generator {p.n['generator']}: cut reads the generator's encoder; give resnet or residual"
+            )
+        c_a2b, c_b2a = (PatchContrast(net.encoder, p.A.channels, 2 * p.n["width"], patches) for net in (a2b, b2a))
+        how = dict(adv=OBJECTIVES[adv], contrast=contrast, identity=nce_identity)
+        return CUT(p.A, p.B, a2b, b2a, *critics, c_a2b=c_a2b, c_b2a=c_b2a, **how, **p.replay())
+
+    own = dict(contrast=contrast, nce_identity=nce_identity, patches=patches, adv=adv)
+    return translation("CUT", "Park et al. 2020, arXiv:2007.15651", system, own, a, b, **numbers)
+
+
 def aligned(
     a: str = "photos",
     b: str = "vangogh",

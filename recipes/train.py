@@ -10,6 +10,7 @@ from collections.abc import Callable
 # method -> (the module with the recipe of that name, what --help says of it)
 METHODS = {
     "cyclegan": ("recipes.cyclegan", "back again to where it came from (Zhu 2017)"),
+    "cut": ("recipes.methods", "of pictures, one-sided: patches stay what they are (Park 2020)"),
     "unit": ("recipes.unit", "one latent space under both sides, shared layers, variational (Liu 2017)"),
     "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),

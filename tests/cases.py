@@ -33,6 +33,7 @@ from translate.modules.conditional import (
     Realism,
     Split,
 )  # fmt: skip
+from translate.modules.contrast import PatchContrast
 from translate.modules.cycle import Pair, Towards
 from translate.modules.noise import FromNoise, ToCode
 from translate.modules.shared import LatentCritic, share
@@ -46,6 +47,7 @@ from translate.systems.aligned import Aligned, Reversed
 from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
+from translate.systems.cut import CUT
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
@@ -127,6 +129,15 @@ def directions(system: type[Plain], **how):
         return system(A, B, a2b, b2a, *critics, pool=pool, batch=batch, **how)
 
     return build
+
+
+def cut(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    a2b, b2a = (Pair(s.encoder(**ENCODER[kind]), t.decoder(**DECODER[kind])) for s, t in ((A, B), (B, A)))
+    contrasts = {f"c_{way}": PatchContrast(net.encoder, 3, 5, 9) for way, net in (("a2b", a2b), ("b2a", b2a))}
+    return CUT(
+        A, B, a2b, b2a, *(domain.critic(**CRITIC[kind]) for domain in (A, B)), **contrasts, pool=pool, batch=batch
+    )
 
 
 CODE = {"images": 8, "tokens": 6, "mels": 4}  # channels
@@ -264,6 +275,7 @@ SYSTEMS = {
     XGAN: Case(coded(XGAN), two_sides, EVERY),
     Aligned: Case(aligned(Aligned), two_sides, EVERY),
     Reversed: Case(aligned(Reversed), two_sides, EVERY),
+    CUT: Case(cut, two_sides, ("images",)),  # places of a picture
     Plain: Case(directions(Plain, critic_steps=2), two_sides, EVERY),
     GAN: Case(gan, matching_aware),
     ACGAN: Case(acgan, labelled),

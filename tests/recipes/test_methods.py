@@ -13,6 +13,7 @@ from recipes.train import METHODS, recipe_of, train
 from recipes.translator import RECIPES, Translator
 from tests.cases import CPU
 from translate import bundle
+from translate.errors import UserError
 from translate.feed import batches
 from translate.loop import Trainer, draws
 
@@ -24,6 +25,7 @@ KINDS = {
     "mels": dict(a="slt", b="rms", size=16),
 }
 CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] + [("unit", "mels")]
+CASES.remove(("cut", "tokens"))
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_every_recipe_is_named():
     written = {name for name, f in vars(methods).items() if inspect.isfunction(f) and f.__module__ == methods.__name__}
     assert written == {name for name, (module, _) in METHODS.items() if module == methods.__name__}
     assert all(RECIPES[name] == module for name, (module, _) in METHODS.items()), "a bundle may name each"
-    assert len(CASES) == 17
+    assert len(CASES) == 18
 
 
 @pytest.mark.parametrize("method, kind", CASES)
@@ -93,3 +95,8 @@ def test_the_command_line(pictures, tmp_path, capsys, monkeypatch):
     assert "plain --a" in (run / "index.html").read_text(), "the command that goes on with it"
     assert left([*argv, "--steps", 2, "--cycle", 1]) == 2
     assert "cycle" in capsys.readouterr().err
+
+
+def test_cut_says_what_it_cannot_do(tiny):
+    with pytest.raises(UserError, match="cut compares places of pictures"):
+        tiny("cut", "tokens").system()
