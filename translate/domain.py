@@ -48,7 +48,7 @@ class Domain(Protocol):
     def relax(self, s: Sample) -> Sample: ...  # differentiable view: ids -> one-hot; identity elsewhere
     def harden(self, s: Sample) -> Sample: ...  # compact view: simplex -> ids; identity elsewhere
     def distance(self, pred: Sample, target: Sample) -> Tensor: ...  # masked L1, or masked cross-entropy in nats
-    def encoder(self, **kw) -> nn.Module: ...  # Sample -> code, a Sample
+    def encoder(self, **kw) -> nn.Module: ...  # Sample -> code, a Sample; `deep` names its layers next to the code
     def decoder(self, **kw) -> nn.Module: ...  # (code, like=None, cond=None) -> Sample
     def critic(self, **kw) -> nn.Module: ...  # Sample -> float32 scores, a list [B,N] with one entry a scale
     def spec(self) -> dict: ...  # JSON from which the domain is rebuilt where only a bundle is at hand
