@@ -65,6 +65,8 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
     if not translators:
         names, translators = ["best"], [Translator.from_pretrained(folder, device=device)]
     kind, source, files = tested(translators[0], specs, to)
+    if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
+        names, translators = [" = ".join(names)], translators[:1]
     learned = {f"{name} (step {t.config['step']})": t for name, t in zip(names, translators)}
     rows, facts = kind.score(learned, files, source, to, folder)
     config = saved_config(folder)

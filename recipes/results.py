@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LEARNED = {"best": "selected", "final": "final"}  # what evaluation calls a checkpoint -> what the page calls it
+
 
 def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto") -> None:
     """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
@@ -96,10 +98,10 @@ def page(records: list[dict], kept: Path) -> str:
             lines: dict[str, list[dict]] = {}
             for r in same:
                 for name, row in r["rows"].items():
-                    learned = {"best": "selected", "final": "final"}.get(name.split(" (")[0])
-                    if learned:
-                        lines.setdefault(learned, []).append(row)
-                    else:
+                    learned = [LEARNED[which] for which in name.split(" (")[0].split(" = ") if which in LEARNED]
+                    for which in learned:
+                        lines.setdefault(which, []).append(row)
+                    if not learned:
                         floors[name] = row
             seeds = ", ".join(str(r["facts"]["seed"]) for r in same)
             minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
