@@ -46,7 +46,7 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     facts |= {
         "minutes": last_line(folder).get("seconds", 0) / 60,
         "step": last_line(folder).get("step", 0),
-        "args": args,
+        "args": {key: value for key, value in args.items() if key not in ("a", "b")},  # paths: the direction names them
         "recipe": config["recipe"],
         "validation": config["validation"],
     }
@@ -122,7 +122,7 @@ def page(records: list[dict], kept: Path) -> str:
             notes += [
                 f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
                 f"commit {facts['trained on']['git']}; {facts['date']}; "
-                + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "a", "b", "steps"))
+                + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "steps"))
                 + "."
             ]
             notes.append("\n".join(kind.show(kept / same[0]["name"])))
