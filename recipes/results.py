@@ -125,6 +125,7 @@ def page(records: list[dict], kept: Path) -> str:
                 + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "steps"))
                 + "."
             ]
+            notes += [unbeaten(f"{label}, {which}", rows, floors, kind) for which, rows in lines.items()]
             notes.append("\n".join(kind.show(kept / same[0]["name"])))
         out += [
             f"| {name} | " + " | ".join(cell([row], c, kind.COLUMNS) for c in columns) + " |"
@@ -135,5 +136,20 @@ def page(records: list[dict], kept: Path) -> str:
             f"{group[0]['facts'][kind.ITEMS]} {kind.ITEMS}, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.",
             "",
         ]
-        out += [line for note in notes for line in (note, "")]
+        out += [line for note in notes if note for line in (note, "")]
     return "\n".join(out)
+
+
+def unbeaten(label: str, rows: list[dict], floors: dict[str, dict], kind) -> str:
+    """Says where the mean of `rows` is no better than the first floor, the copied input; empty where it is better everywhere."""
+    from statistics import mean
+
+    from recipes.evaluate import heading
+
+    name, floor = next(iter(floors.items()))
+    common = [key for key in kind.BETTER if key in floor and all(key in row for row in rows)]
+    means = {key: mean(row[key] for row in rows) for key in common}
+    worse = [key for key in common if kind.BETTER[key](means[key], floor[key]) == floor[key]]
+    return (
+        f"**{label} does not beat *{name}* in {', '.join(heading(k, kind.COLUMNS) for k in worse)}.**" if worse else ""
+    )

@@ -13,6 +13,7 @@ A kind's module holds
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
     samples(translator, files, source, to, stem), show(stem)
                                                unpicked translations written below docs/results, and the Markdown that shows them
+    BETTER                                     {score: min or max}, where the first floor, the copied input, is to be beaten
     COLUMNS, ABOUT                             how scores are written: {key: (heading, format)}, and a paragraph
 """
 

@@ -23,6 +23,7 @@ from translate.sample import Sample
 from translate.system import System
 
 ITEMS = "pictures"
+BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, both directions. KID: EfficientNet-Lite0 "
     "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
