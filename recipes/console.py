@@ -8,6 +8,7 @@ import sys
 TRAINING = {
     "cyclegan": "Photographs to Van Goghs, or any two collections.",
     "unit": "The same through a code that both sides share.",
+    "cogan": "Pairs drawn from one noise, and translation by inversion.",
     "train": "CycleGAN's relatives by name, between any two collections.",
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
     "sentences": "Sentences between two styles: old and modern English.",

@@ -12,6 +12,7 @@ METHODS = {
     "cyclegan": ("recipes.cyclegan", "back again to where it came from (Zhu 2017)"),
     "cut": ("recipes.methods", "of pictures, one-sided: patches stay what they are (Park 2020)"),
     "unit": ("recipes.unit", "one latent space under both sides, shared layers, variational (Liu 2017)"),
+    "cogan": ("recipes.cogan", "pairs drawn from one noise, shared layers; translates by inversion (Liu 2016)"),
     "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
     "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),

@@ -51,6 +51,19 @@ class Parts:
         share(g_a, g_b)
         return e_a, e_b, g_a, g_b
 
+    def from_noise(self) -> tuple:
+        """Both generators, both critics, what is far from the data both sides'; both encoders."""
+        from translate.modules.shared import share
+
+        sides = [
+            self.kind.from_noise(domain, *(self.n[key] for key in ("noise", "width", "blocks")))
+            for domain in (self.A, self.B)
+        ]
+        generators, critics, encoders = zip(*sides)
+        share(*generators)
+        share(*critics)
+        return *generators, *critics, *encoders
+
     def latent_critic(self, encoder):
         from translate.modules.shared import LatentCritic, channels
 
@@ -144,7 +157,7 @@ def translation(
         n["steps"],
         n["batch"],
         micro,
-        {"g": n["lr"], "d": n["lr_d"]},
+        {"g": n["lr"], "d": n["lr_d"], "e": n["lr"]},  # e: where codes have a learner of their own
         precision=precision,
         seed=seed,
         log_every=max(1, min(50, n["steps"] // 100)),

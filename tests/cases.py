@@ -47,6 +47,7 @@ from translate.systems.aligned import Aligned, Reversed
 from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
+from translate.systems.cogan import CoGAN
 from translate.systems.cut import CUT
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
@@ -200,13 +201,15 @@ NOISE = 6
 def generator(kind: str, domain, noise: int = NOISE) -> nn.Module:
     if kind == "images":
         return dcgan.Generator(domain.channels, domain.size, noise, width=4)
-    return FromNoise(domain.decoder(), noise, (domain.length, 6))
+    shape = (domain.length, 6) if kind == "tokens" else (4, domain.size // 4)
+    return FromNoise(domain.decoder(**DECODER[kind], **{} if kind == "tokens" else dict(blocks=1)), noise, shape)
 
 
 def body(kind: str, domain) -> nn.Module:
     if kind == "images":
         return dcgan.Body(domain.channels, domain.size, width=4)
-    return Pooled(domain.encoder(width=6), 6, 6)
+    width = 6 if kind == "tokens" else 4
+    return Pooled(domain.encoder(width=width), width, 6)
 
 
 def gan(kind: str, data: dict, batch: int, pool: int) -> System:
@@ -250,6 +253,22 @@ def began(kind: str, data: dict, *_) -> System:
     return BEGAN(X, generator(kind, X), Pair(X.encoder(**ENCODER[kind]), X.decoder(**DECODER[kind])))
 
 
+def cogan(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    generators, critics = [generator(kind, d) for d in (A, B)], [noise_critic(kind, d) for d in (A, B)]
+    share(*generators)
+    share(*critics)
+    encoders = (ToCode(body(kind, d), NOISE) for d in (A, B))
+    return CoGAN(A, B, *generators, *critics, *encoders, descent=2, pool=pool, batch=batch)
+
+
+def noise_critic(kind: str, domain) -> nn.Module:
+    if kind != "images":
+        return domain.critic(**CRITIC[kind])
+    features = body(kind, domain)
+    return Critic(features, Realism(features.features))
+
+
 def restyled(system: type[StyleTransformer], direction, sample):
     def build(_, data: dict, batch: int, pool: int) -> System:
         A, B = (data[side].domain for side in "ab")
@@ -272,6 +291,7 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
 SYSTEMS = {
     CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
     UNIT: Case(coded(UNIT), two_sides, EVERY),
+    CoGAN: Case(cogan, two_sides, EVERY),
     XGAN: Case(coded(XGAN), two_sides, EVERY),
     Aligned: Case(aligned(Aligned), two_sides, EVERY),
     Reversed: Case(aligned(Reversed), two_sides, EVERY),

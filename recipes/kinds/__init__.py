@@ -9,6 +9,7 @@ A kind's module holds
     direction(source, target, generator, width, blocks), critic(domain, critic, width, layers, scales, spectral)
                                                CycleGAN's networks
     halves(domain, width, blocks)              (encoder, decoder) of the systems whose sides share a code, both with a `deep` end
+    from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
     Judge                                      the validation score: load(), __call__(system, data), criterion
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
     samples(translator, files, source, to, stem), show(stem)

@@ -15,7 +15,10 @@ from domains.metrics import images as judges
 from domains.metrics.images import COLUMNS as COLUMNS
 from domains.sources import Files, Picture
 from translate.errors import UserError
+from translate.modules.conditional import Critic, Realism, spectral
 from translate.modules.cycle import Pair
+from translate.modules.noise import ToCode
+from translate.nets import dcgan
 from translate.nets.layers import init_gan
 from translate.nets.resnet import Residual
 from translate.nets.unet import UNet
@@ -83,6 +86,20 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     down = 1 if domain.size <= 32 else 2
     decoder = domain.decoder(width=width, down=down, blocks=max(1, blocks // 2), resize=True)
     return domain.encoder(width=width, down=down, blocks=max(1, blocks)), decoder
+
+
+def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """DCGAN's, whose depth follows from the size."""
+    if domain.size % 2 ** dcgan.halvings(domain.size):
+        near = domain.size >> dcgan.halvings(domain.size) << dcgan.halvings(domain.size)
+        raise UserError(f"--size {domain.size}: pictures out of noise are doubled in size; give {near}")
+    bodies = [dcgan.Body(domain.channels, domain.size, width, norm) for norm in (None, nn.BatchNorm2d)]
+    critic = spectral(Critic(bodies[0], Realism(bodies[0].features)))
+    return (
+        init_gan(dcgan.Generator(domain.channels, domain.size, noise, width)),
+        critic,
+        init_gan(ToCode(bodies[1], noise)),
+    )
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:

@@ -20,6 +20,8 @@ from domains.metrics.voice import COLUMNS as COLUMNS
 from domains.sources import Files
 from domains.vocoders import BANDS, RATE, vocoder
 from translate.errors import UserError
+from translate.modules.conditional import Pooled
+from translate.modules.noise import FromNoise, ToCode
 from translate.nets.gated import Gated
 from translate.sample import Sample
 from translate.system import System
@@ -69,6 +71,13 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
     blocks = max(1, blocks)
     return domain.encoder(width=width, blocks=blocks), domain.decoder(width=width, blocks=max(1, blocks // 2))
+
+
+def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    blocks = max(1, blocks)
+    generator = FromNoise(domain.decoder(width=width, blocks=max(1, blocks // 2)), noise, (width, domain.size // 4))
+    features = Pooled(domain.encoder(width=width, blocks=blocks), width, width)
+    return generator, critic(domain, "patch", width, 2, 1, False), ToCode(features, noise)
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:

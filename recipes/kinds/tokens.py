@@ -15,6 +15,8 @@ from domains.sources import Files, Sentence
 from domains.tokens import Tokens as Domain
 from domains.tokens import read_lines, train_tokenizer
 from translate.errors import UserError
+from translate.modules.conditional import Pooled
+from translate.modules.noise import FromNoise, ToCode
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq
 from translate.system import System
 
@@ -108,6 +110,13 @@ def direction(
 
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
     return domain.encoder(width=width, blocks=max(1, blocks)), domain.decoder(width=width, dropout=0.3)
+
+
+def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    blocks = max(1, blocks)
+    generator = FromNoise(domain.decoder(width=width, dropout=0.3), noise, (domain.length, width))
+    features = Pooled(domain.encoder(width=width, blocks=blocks), width, width)
+    return generator, critic(domain, "conv", width, 2, 1, True), ToCode(features, noise)
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:

@@ -72,7 +72,16 @@ def trained(request, pictures, tmp_path_factory) -> tuple[str, list, Path]:
 
 
 def test_the_recipes_covered():
-    elsewhere = {"train", "unit", "gan", "points", "sentences", "sentiment", "voice"}  # have test files of their own
+    elsewhere = {
+        "train",
+        "unit",
+        "cogan",
+        "gan",
+        "points",
+        "sentences",
+        "sentiment",
+        "voice",
+    }  # have test files of their own
     assert set(console.TRAINING) == {*TRANSLATORS, *elsewhere}
 
 

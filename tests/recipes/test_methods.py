@@ -19,12 +19,15 @@ from translate.loop import Trainer, draws
 
 TINY = dict(steps=3, width=4, blocks=1, layers=1, pool=2, batch=2, precision="fp32")
 CODES = ("aligned", "reversal")  # nobody judges what they translate: no critic of items, no pool
+LACKS = {"cogan": ("layers",)} | dict.fromkeys(CODES, ("layers", "pool"))
 KINDS = {
     "images": dict(size=16),
     "tokens": dict(a="old", b="modern", size=8),
     "mels": dict(a="slt", b="rms", size=16),
 }
-CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] + [("unit", "mels")]
+CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] + [
+    (method, "mels") for method in ("unit", "cogan")
+]
 CASES.remove(("cut", "tokens"))
 
 
@@ -32,7 +35,7 @@ CASES.remove(("cut", "tokens"))
 def tiny(pictures):
     def recipe(method: str, kind: str):
         sides = dict(a=str(pictures), b=str(pictures)) if kind == "images" else {}
-        numbers = {key: n for key, n in TINY.items() if method not in CODES or key not in ("layers", "pool")}
+        numbers = {key: n for key, n in TINY.items() if key not in LACKS.get(method, ())}
         return replace(recipe_of(method)(**numbers | KINDS[kind] | sides), name=method)
 
     return recipe
@@ -42,7 +45,7 @@ def test_every_recipe_is_named():
     written = {name for name, f in vars(methods).items() if inspect.isfunction(f) and f.__module__ == methods.__name__}
     assert written == {name for name, (module, _) in METHODS.items() if module == methods.__name__}
     assert all(RECIPES[name] == module for name, (module, _) in METHODS.items()), "a bundle may name each"
-    assert len(CASES) == 18
+    assert len(CASES) == 21
 
 
 @pytest.mark.parametrize("method, kind", CASES)

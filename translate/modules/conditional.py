@@ -20,6 +20,11 @@ class Critic(nn.Module):
         super().__init__()
         self.body, self.head = body, head
 
+    @property
+    def deep(self) -> tuple[str, ...]:
+        """Far from the data: what the critics of several domains may share."""
+        return *(f"body.{name}" for name in self.body.deep), "head"
+
     def forward(self, s: Sample, c: Sample | None = None) -> list[Tensor]:
         return self.head(self.body(s), c)
 

@@ -16,6 +16,7 @@ class FromNoise(nn.Module):
     def __init__(self, decoder: nn.Module, noise: int, shape: tuple[int, ...]):
         super().__init__()
         self.noise, self.shape, self.decoder = noise, shape, decoder
+        self.deep = ("fc", *(f"decoder.{name}" for name in decoder.deep))
         self.fc = nn.Linear(noise, math.prod(shape))
 
     def forward(self, z: Sample, like: Sample | None = None) -> Sample:

@@ -38,6 +38,11 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [norm(widths[0]), nn.ReLU(True)]
         for i, o in zip(widths, widths[1:]):
             layers += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), norm(o), nn.ReLU(True)]
+        private = max(1, n // 2)  # of the doublings
+        self.deep = (
+            "fc",
+            *(f"layers.{i}" for i in range(2 + 3 * (n - private))),
+        )  # far from the picture: what domains may share
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1))
 
     def forward(self, z: Sample, like: Sample | None = None) -> Sample:
@@ -77,6 +82,7 @@ class Body(nn.Module):
             )
             i = o
         self.features = i * (size >> n) ** 2
+        self.deep = tuple(f"stages.{k}" for k in range(max(1, n // 2), n))
 
     def maps(self, s: Sample) -> Iterator[Tensor]:
         """What each layer sees, [B,C,H,W]."""

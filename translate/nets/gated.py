@@ -128,6 +128,7 @@ class FramePatchCritic(nn.Module):
         stack: list[nn.Module] = [spectral_norm(nn.Conv1d(bands, width, 5, padding=2)), nn.LeakyReLU(0.2)]
         for _ in range(layers):
             stack += [spectral_norm(nn.Conv1d(width, width, 5, 2, 2)), nn.LeakyReLU(0.2)]
+        self.deep = f"body.{len(stack)}", "head"  # far from the data: what the critics of several domains may share
         self.body = nn.Sequential(*stack, spectral_norm(nn.Conv1d(width, width, 3, padding=1)), nn.LeakyReLU(0.2))
         self.head = spectral_norm(nn.Conv1d(width, 1, 3, padding=1))
 

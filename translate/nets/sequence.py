@@ -331,6 +331,7 @@ class Critic(nn.Module):
         self.embed = Embedding(vocabulary, width)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
         self.out = norm(nn.Linear(width, 1))
+        self.deep = f"convs.{layers - 1}", "out"  # far from the words: what the critics of several domains may share
 
     def forward(self, s: Sample) -> list[Tensor]:
         return [self.out(masked_mean(self.body(s), s.mask)).float()]
