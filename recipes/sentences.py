@@ -76,7 +76,7 @@ def sentences(
     from translate import adv as objectives
     from translate.errors import at_least
     from translate.modules.cycle import Towards
-    from translate.nets.sequence import Bottleneck, draw_word, expectation, straight_through
+    from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
     from translate.recipe import Recipe, Run
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
@@ -96,7 +96,7 @@ def sentences(
     A, B = data["a"].domain, data["b"].domain
 
     def network(source, styles: int):
-        sample = {"gumbel": straight_through, "continuous": expectation, "policy": draw_word}[way]
+        sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         return kind.direction(
             source, B, generator, width, blocks, styles, Bottleneck(sample, temperature, coolest, max(1, steps // 2))
         )
@@ -107,7 +107,7 @@ def sentences(
         else:
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
-        critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
+        critics = [domain.critic(width=width, layers=layers, blur=way == "continuous") for domain in (A, B)]
         common = dict(warm=warm, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)

@@ -8,6 +8,7 @@ from tests.tokens import Tokens
 from translate.nets.sequence import (
     END,
     PAD,
+    UNKNOWN,
     Beam,
     Bottleneck,
     Critic,
@@ -15,8 +16,9 @@ from translate.nets.sequence import (
     Encoder,
     Parallel,
     Seq2Seq,
+    blurred,
+    concrete,
     draw_word,
-    expectation,
     one_hot,
     simplex,
     straight_through,
@@ -40,28 +42,53 @@ def editor(**kw) -> Parallel:
     return Parallel(Encoder(V, 6, 1), copying=True, **kw)
 
 
-@pytest.mark.parametrize("way", [straight_through, expectation, draw_word])
+@pytest.mark.parametrize("way", [straight_through, concrete, draw_word])
 def test_each_way_past_the_discrete_step_gives_a_simplex(way):
     logits = torch.randn(500, V, requires_grad=True)
     x = way(logits, 0.7)
     torch.testing.assert_close(x.sum(-1), torch.ones(500))
     assert (x.detach() >= 0).all()
     assert x.requires_grad == (way is not draw_word)
-    assert ((x.detach() == 0) | (x.detach() == 1)).all() == (way is not expectation)
+    assert ((x.detach() == 0) | (x.detach() == 1)).all() == (way is not concrete)
 
 
-@pytest.mark.parametrize("way", [straight_through, draw_word])
+@pytest.mark.parametrize("way", [straight_through, concrete, draw_word])
 def test_words_are_drawn_as_often_as_their_probability_says(way):
     logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
-    drawn = way(logits.expand(100_000, -1), 1.0).mean(0)
+    drawn = one_hot(way(logits.expand(100_000, -1), 1.0)).mean(0)
     torch.testing.assert_close(drawn, logits.softmax(-1), atol=0.005, rtol=0)  # 3 deviations of a share of 0.5
 
 
-def test_the_expectations_gradient_is_the_softmaxs():
-    logits, weights = torch.randn(4, V, requires_grad=True), torch.randn(V)
-    (expectation(logits, 0.5) @ weights).sum().backward()
-    p = (logits.detach() / 0.5).softmax(-1)
-    torch.testing.assert_close(logits.grad, p * (weights - (p @ weights)[:, None]) / 0.5)
+def test_straight_through_has_the_soft_samples_gradient():
+    logits, weights = torch.randn(4, V), torch.randn(V)
+    slopes = []
+    for way in (concrete, straight_through):
+        torch.manual_seed(3)
+        given = logits.clone().requires_grad_()
+        x = way(given, 0.5)
+        (x @ weights).sum().backward()
+        slopes.append(given.grad)
+        if way is concrete:
+            p = x.detach()
+    torch.testing.assert_close(slopes[0], p * (weights - (p @ weights)[:, None]) / 0.5)
+    torch.testing.assert_close(slopes[1], slopes[0])
+
+
+def test_blurred_sentences_are_right_nine_times_in_ten_and_keep_ends_and_unknown_words():
+    s = Sample(torch.tensor([[3, UNKNOWN, 4, END]]).repeat(20_000, 1), torch.ones(20_000, 4, dtype=torch.bool))
+    x = blurred(s, V).x
+    torch.testing.assert_close(x.sum(-1), torch.ones(20_000, 4))
+    right = (x.argmax(-1) == s.x).float().mean(0)
+    word = 9 * V / (9 * V + V - 4)  # its weight, beside the other words'
+    torch.testing.assert_close(right, torch.tensor([word, 1.0, word, 1.0]), atol=0.01, rtol=0)
+    assert (x[:, [1, 3]].amax(-1) == 1).all()
+
+
+def test_a_critic_that_blurs_reads_real_sentences_as_distributions_and_generated_ones_as_they_are():
+    s, critic = sentences(), Critic(V, 6, blur=True)
+    soft = Sample(simplex(s, V), s.mask)
+    assert torch.equal(critic(soft)[0], critic(soft)[0])
+    assert not torch.equal(critic(s)[0], critic(s)[0])
 
 
 def test_the_temperature_falls_in_training_and_choices_are_greedy_afterwards():

@@ -37,7 +37,7 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits: Tensor, temperature: Tensor) -> Tensor:
-        soft = gumbel(logits).add_(logits).div_(temperature).softmax(-1)
+        soft = concrete(logits, temperature)
         ctx.save_for_backward(soft, temperature)
         return one_hot(soft)
 
@@ -48,9 +48,27 @@ class _StraightThrough(torch.autograd.Function):
         return (slope - inner).mul_(soft).div_(temperature), None
 
 
-def expectation(logits: Tensor, temperature: Tensor | float) -> Tensor:
-    """The distribution itself, as the critic's continuous input (WGAN-GP on text, arXiv:1704.00028, section 5.3)."""
-    return (logits / temperature).softmax(-1)
+def concrete(logits: Tensor, temperature: Tensor | float) -> Tensor:
+    """A random distribution, as the critic's continuous input (Maddison 2017, arXiv:1611.00712, eq. 10); its largest is a sample."""
+    return gumbel(logits).add_(logits).div_(temperature).softmax(-1)
+
+
+def blurred(s: Sample, vocabulary: int, share: float = 0.9) -> Sample:
+    """Real sentences as a generator that is `share` sure of each word would write them by `concrete`.
+
+    A critic that reads distributions tells one-hots from all others at a glance, and then learns nothing about words.
+    """
+    surely = math.log(share / (1 - share) * vocabulary)
+    logits = in_place(surely * F.one_hot(s.x, vocabulary).float(), s)
+    return Sample(concrete(logits, 1.0), s.mask, s.label)
+
+
+def in_place(logits: Tensor, s: Sample) -> Tensor:
+    """The end stands where `s` has it, and so do words outside the vocabulary, which are carried over; words elsewhere."""
+    last = torch.arange(s.mask.shape[1], device=s.mask.device) == s.mask.sum(1, keepdim=True) - 1  # [B,T]
+    unknown = s.x[..., UNKNOWN] > 0.5 if s.x.is_floating_point() else s.x == UNKNOWN
+    kept = [torch.where(at, -NEVER, NEVER)[..., None] for at in (last, unknown)]
+    return torch.cat([torch.full_like(kept[0], NEVER), *kept, logits[..., UNKNOWN + 1 :]], -1)
 
 
 def draw_word(logits: Tensor, temperature: Tensor | float) -> Tensor:
@@ -305,27 +323,30 @@ class Parallel(nn.Module):
         logits = self.out(h).float()
         if self.keep is not None:
             logits = torch.addcmul(logits, self.keep(h).float(), simplex(s, logits.shape[-1]))
-        logits = self._in_place(logits, s.mask)
+        logits = in_place(logits, s)
         if like is None and self.training:
             self.bottleneck.advance()
         return Sample(self.bottleneck(logits) if like is None else logits.softmax(-1), s.mask, s.label, logits)
-
-    @staticmethod
-    def _in_place(logits: Tensor, mask: Tensor) -> Tensor:
-        """The end stands where the input has it, words everywhere else."""
-        last = torch.arange(mask.shape[1], device=mask.device) == mask.sum(1, keepdim=True) - 1  # [B,T]
-        ends = torch.where(last, -NEVER, NEVER)[..., None]
-        return torch.cat([torch.full_like(ends, NEVER), ends, logits[..., UNKNOWN:]], -1)
 
 
 class Critic(nn.Module):
     """Sentence -> [scores [B,1]]: convolutions over time, then the mean over its words (Kim 2014, arXiv:1408.5882, for the shape).
 
-    Nothing in it is without a second derivative.
+    blur: real sentences are read as distributions (see `blurred`), for generators that write those. Nothing in it is without a
+    second derivative.
     """
 
-    def __init__(self, vocabulary: int, width: int = 128, layers: int = 2, kernel: int = 5, spectral: bool = False):
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int = 128,
+        layers: int = 2,
+        kernel: int = 5,
+        spectral: bool = False,
+        blur: bool = False,
+    ):
         super().__init__()
+        self.blur = blur
         self.reach = layers * (kernel // 2)  # how far a word's score looks to either side
         norm = spectral_norm if spectral else (lambda layer: layer)
         self.embed = Embedding(vocabulary, width)
@@ -341,6 +362,8 @@ class Critic(nn.Module):
         return self.out(self.body(s))[..., 0].float()
 
     def body(self, s: Sample) -> Tensor:
+        if self.blur and not s.x.is_floating_point():
+            s = blurred(s, len(self.embed.weight))
         x = self.embed(s)
         for conv in self.convs:
             x = F.silu(conv(x.mT).mT).where(s.mask[..., None], 0)  # [B,T,D]
