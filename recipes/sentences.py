@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from translate.recipe import Recipe
 
+NUMBERS = {  # of each generator, where the command line gives none
+    "editor": dict(
+        warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=0.0, other=1.0, width=128, blocks=2, layers=1
+    ),
+    "parallel": dict(
+        warm=0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=0, layers=1
+    ),
+    "seq2seq": dict(
+        warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, layers=1
+    ),
+}
+
 
 def sentences(
     a: str = "old",
@@ -14,24 +26,24 @@ def sentences(
     way: Literal["gumbel", "continuous", "policy"] = "gumbel",
     generator: Literal["editor", "parallel", "seq2seq"] = "editor",
     steps: int = 3000,
-    warm: int = 0,
+    warm: int | None = None,
     size: int = 20,
     words: int = 8000,
     vocabulary: Literal["auto", "words", "pieces"] = "auto",
-    batch: int = 32,
-    lr: float = 5e-4,
-    lr_d: float = 5e-4,
-    cycle: float = 1.0,
+    batch: int | None = None,
+    lr: float | None = None,
+    lr_d: float | None = None,
+    cycle: float | None = None,
     identity: float | None = None,
-    other: float = 1.0,
+    other: float | None = None,
     adv: Literal["least_squares", "non_saturating", "hinge", "wasserstein"] = "non_saturating",
     penalty: float = 0.0,
     temperature: float = 1.0,
     coolest: float = 1.0,
     entropy: float = 0.03,
-    width: int = 128,
-    blocks: int = 2,
-    layers: int = 2,
+    width: int | None = None,
+    blocks: int | None = None,
+    layers: int | None = None,
     precision: Literal["auto", "bf16", "fp32"] = "fp32",
     seed: int = 0,
 ) -> Recipe:
@@ -48,24 +60,25 @@ def sentences(
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
         steps: training steps.
-        warm: of these, at the start, denoising auto-encoding alone.
+        warm: of these, at the start, denoising and word-for-word pseudo-pairs alone, by a lexicon of words in like surroundings
+            (domains/lexicon.py); a sixth, none for parallel.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
-        batch: sentences of each side a step, over all processes.
-        lr: learning rate of Adam; falls to zero over the second half.
-        lr_d: that of the critics.
-        cycle: weight of the way back, in nats a word.
+        batch: sentences of each side a step, over all processes; 32, 64 for parallel.
+        lr: learning rate of Adam; falls to zero over the second half; 1e-3.
+        lr_d: that of the critics; 2e-3, 3e-3 for parallel: a slow critic sits at chance.
+        cycle: weight of the way back, in nats a word; 1, 0.1 for parallel.
         identity: weight of self-reconstruction, in nats a word; 1 for seq2seq, else 0: an editor starts from it.
-        other: weight of the other style's real sentences among what the critics refuse.
+        other: weight of the other style's real sentences among what the critics refuse; 1, none for parallel.
         adv: adversarial objective.
         penalty: weight of the critics' gradient penalty (WGAN-GP); 0: none.
         temperature: of the samples at the start.
         coolest: at the end of the first half, and from there on.
         entropy: weight of the choices' entropy where the way is policy.
-        width: of embeddings and layers.
-        blocks: residual convolutions of a generator's encoder.
-        layers: convolutions of a critic.
+        width: of embeddings and layers; 128, 64 for parallel.
+        blocks: residual convolutions of a generator's encoder; 2, none for parallel: a cipher's word needs no neighbours.
+        layers: convolutions of a critic; 1.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
     """
@@ -80,12 +93,17 @@ def sentences(
     from translate.recipe import Recipe, Run
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
-    if identity is None:
-        identity = 1.0 if generator == "seq2seq" else 0.0
-    numbers = dict(steps=steps, batch=batch, words=words, width=width, layers=layers)
-    weights = dict(cycle=cycle, identity=identity, other=other, penalty=penalty)
-    at_least(1, **numbers)
-    at_least(0, entropy=entropy, warm=warm, blocks=blocks, lr=lr, lr_d=lr_d, seed=seed, **weights)
+    given = dict(
+        warm=warm, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
+        layers=layers,
+    )  # fmt: skip
+    n = NUMBERS[generator] | {key: value for key, value in given.items() if value is not None}
+    if warm is None:
+        n["warm"] = round(steps * n["warm"])
+    warm, batch, width, blocks, layers = (n[key] for key in ("warm", "batch", "width", "blocks", "layers"))
+    weights = {key: n[key] for key in ("cycle", "identity", "other")} | dict(penalty=penalty)
+    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "layers")})
+    at_least(0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "lr", "lr_d")}, **weights)
     at_least(1e-3, temperature=temperature, coolest=coolest)
     if isinstance(a, str):
         files = {side: kinds.keep(find(spec, side), kind, side) for side, spec in (("a", a), ("b", b))}
@@ -108,24 +126,19 @@ def sentences(
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers, blur=way == "continuous") for domain in (A, B)]
-        common = dict(warm=warm, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
+        pairs = kind.pseudo_pairs(*data.values()) if warm else None
+        common = dict(warm=warm, pairs=pairs, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
-        return PolicyGradient(
-            A,
-            B,
-            *directions,
-            *critics,
-            reach=None if generator == "seq2seq" else max(critics[0].reach, blocks),
-            **common,
-        )
+        reach = None if generator == "seq2seq" else max(critics[0].reach, blocks)
+        return PolicyGradient(A, B, *directions, *critics, reach=reach, entropy=entropy, **common)
 
     every = max(10, steps // 20)
     run = Run(
         steps,
         batch,
-        lr={"g": lr, "d": lr_d},
+        lr={"g": n["lr"], "d": n["lr_d"]},
         betas=(0.5, 0.9),
         clip=5.0,
         precision=precision,
@@ -140,11 +153,10 @@ def sentences(
         system,
         run,
         judge=kind.Judge(back=generator == "parallel"),
-        args=numbers
-        | weights
+        args=n
         | dict(
-            way=way, generator=generator, warm=warm, size=A.size, vocabulary=vocabulary, lr=lr, lr_d=lr_d, adv=adv,
-            temperature=temperature, coolest=coolest, entropy=entropy, blocks=blocks, precision=precision, seed=seed,
+            steps=steps, words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
+            temperature=temperature, coolest=coolest, entropy=entropy, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",
         paper="Dai et al. 2019, arXiv:1905.05621",

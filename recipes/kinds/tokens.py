@@ -6,9 +6,11 @@ import sys
 from itertools import zip_longest
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from domains.folder import Folder
+from domains.lexicon import substitutes
 from domains.metrics import text as judges
 from domains.metrics.text import COLUMNS as COLUMNS
 from domains.sources import Files, Sentence
@@ -17,7 +19,7 @@ from domains.tokens import read_lines, train_tokenizer
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
-from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq
+from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Substitute
 from translate.system import System
 
 ITEMS = "sentences"
@@ -106,6 +108,18 @@ def direction(
         decoder = Decoder(target.vocabulary, target.length, width, dropout=0.3, copying=True, bottleneck=bottleneck)
         return Seq2Seq(encoder, decoder, noise=0.1)
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
+
+
+def pseudo_pairs(a: Folder, b: Folder) -> tuple[Substitute, Substitute]:
+    """(a to b, b to a): word for word, learnt from the training sentences; no word changes where there are none."""
+    domain = a.domain
+    said = [[domain.encode(side.items[i].text)[0] for i in side.train_ids] if side.items else [] for side in (a, b)]
+    tables = (
+        [substitutes(*sides, domain.vocabulary) for sides in (said, said[::-1])]
+        if all(said)
+        else [range(domain.vocabulary)] * 2
+    )
+    return tuple(Substitute(torch.as_tensor(table)) for table in tables)
 
 
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:

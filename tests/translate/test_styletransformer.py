@@ -9,7 +9,7 @@ from torch import nn
 from tests.cases import batch_of, recipe_of
 from tests.tokens import Tokens
 from translate.adv import least_squares, wasserstein
-from translate.nets.sequence import Bottleneck, Critic, Encoder, Parallel, draw_word
+from translate.nets.sequence import Bottleneck, Critic, Encoder, Parallel, Substitute, draw_word
 from translate.sample import Sample
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer, entropy, reinforce, within
 
@@ -118,6 +118,18 @@ def test_the_warm_up_is_an_ordinary_schedule():
     losses = system.loss_warm(a, b)
     torch.testing.assert_close(losses["restore_a"], system.A.distance(system.b2a(a, like=a), a))
     assert set(losses) == {"restore_a", "restore_b"}
+
+
+def test_the_warm_up_teaches_pseudo_pairs():
+    a, b = batch_of(recipe_of(StyleTransformer, "tokens")).values()
+    table = torch.arange(12)
+    table[5] = 6
+    system = style_transformer(warm=3, pairs=(Substitute(table), Substitute(torch.arange(12))))
+    losses = system.loss_warm(a, b)
+    said = Sample(torch.where(a.x == 5, 6, a.x), a.mask)
+    torch.testing.assert_close(losses["pair_b"], system.B.distance(system.a2b(a, like=said), said))
+    torch.testing.assert_close(losses["pair_a"], system.A.distance(system.b2a(b, like=b), b))
+    assert set(losses) == {"restore_a", "restore_b", "pair_a", "pair_b"}
 
 
 @pytest.mark.parametrize("system", [StyleTransformer, PolicyGradient])

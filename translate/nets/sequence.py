@@ -53,7 +53,7 @@ def concrete(logits: Tensor, temperature: Tensor | float) -> Tensor:
     return gumbel(logits).add_(logits).div_(temperature).softmax(-1)
 
 
-def blurred(s: Sample, vocabulary: int, share: float = 0.9) -> Sample:
+def blurred(s: Sample, vocabulary: int, share: float = 0.98) -> Sample:
     """Real sentences as a generator that is `share` sure of each word would write them by `concrete`.
 
     A critic that reads distributions tells one-hots from all others at a glance, and then learns nothing about words.
@@ -127,6 +127,17 @@ class Embedding(nn.Module):
     def forward(self, s: Sample) -> Tensor:
         x = s.x.to(self.weight.dtype) @ self.weight if s.x.is_floating_point() else self.weight[s.x]  # [B,T,D]
         return x.where(s.mask[..., None], 0)
+
+
+class Substitute(nn.Module):
+    """Each word by its entry of a table [V]: a translation that a first lexicon gives (see domains/lexicon.py)."""
+
+    def __init__(self, table: Tensor):
+        super().__init__()
+        self.register_buffer("table", table)
+
+    def forward(self, s: Sample) -> Sample:
+        return Sample(self.table[s.x].where(s.mask, PAD), s.mask, s.label)
 
 
 class Block(nn.Module):

@@ -22,20 +22,35 @@ from .cyclegan import CycleGAN
 class StyleTransformer(CycleGAN):
     """CycleGAN with a warm-up, the other style among what the critics refuse, and a gradient penalty.
 
-    warm: steps at the start in which the generators only learn to restore what their own noise left out (a denoising auto-encoder).
+    warm: steps at the start in which the generators only learn to restore what their own noise left out (a denoising auto-encoder)
+    and, where `pairs` (a to b, b to a) are given, to say what these say: pseudo-pairs, by a lexicon or a template.
     other: weight of the other style's real sentences beside the fakes. penalty: weight of WGAN-GP's gradient penalty, 0: none.
     """
 
-    def __init__(self, *args, warm: int = 0, other: float = 1.0, penalty: float = 0.0, **kw):
+    def __init__(
+        self,
+        *args,
+        warm: int = 0,
+        pairs: tuple[nn.Module, nn.Module] | None = None,
+        other: float = 1.0,
+        penalty: float = 0.0,
+        **kw,
+    ):
         super().__init__(*args, **kw)
+        self.pair_ab, self.pair_ba = pairs or (None, None)
         self.other, self.penalty = other, penalty
         self.updates = (Update("g", "loss_warm", stop=warm), Update("g", start=warm), Update("d", start=warm))
 
     def loss_warm(self, a: Sample, b: Sample) -> Losses:
-        return dict(
+        losses = dict(
             restore_a=self.A.distance(self.b2a(a, like=a), a),
             restore_b=self.B.distance(self.a2b(b, like=b), b),
         )
+        if self.pair_ab is not None:
+            said_b, said_a = self.pair_ab(a), self.pair_ba(b)
+            losses["pair_b"] = self.B.distance(self.a2b(a, like=said_b), said_b)
+            losses["pair_a"] = self.A.distance(self.b2a(b, like=said_a), said_a)
+        return losses
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         return self._judged("a", self.A, self.d_a, a, self.pool_a.get(len(a)), b) | self._judged(
