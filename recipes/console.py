@@ -21,6 +21,7 @@ TOOLS = {
     "cipher": "Make a translation task with a known key.",
     "probe": "Classify by what a critic has learned without labels.",
     "equal": "Compare systems, learning rates and seeds under one budget.",
+    "matrix": "Every method on every data set under one budget.",
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",
     "runs": "List and compare runs.",

@@ -141,7 +141,13 @@ def _underscored(arg: str) -> str:
 PLACE = ("out", "data_root", "device", "init_from", "check")
 
 
-def run(recipe_function: Callable, argv: list[str], words: tuple[str, ...] = ()) -> int:
+def run(
+    recipe_function: Callable,
+    argv: list[str],
+    words: tuple[str, ...] = (),
+    adjust: Callable = lambda recipe: recipe,
+) -> int:
+    """adjust: of the recipe, what no option says."""
     options = parse(recipe_function, argv).as_dict()
     options.pop("config", None)
     place = {key: options.pop(key) for key in PLACE}
@@ -154,7 +160,7 @@ def run(recipe_function: Callable, argv: list[str], words: tuple[str, ...] = ())
     from translate.loop import train
 
     device = runtime.start(place["device"])
-    recipe = replace(recipe_function(**options), name=recipe_function.__name__)
+    recipe = adjust(replace(recipe_function(**options), name=recipe_function.__name__))
     folders = [source for source in recipe.data.values() if isinstance(source, Folder)]
     for folder in folders:
         folder.scan()
@@ -280,12 +286,9 @@ def _flat(facts: dict) -> dict:
 def check(recipe, device) -> int:
     """Says what the data is and what training would cost, from a few real steps."""
     import resource
-    import time
 
     from domains.folder import Folder
     from translate import runtime
-    from translate.feed import batches
-    from translate.loop import Trainer, draws
 
     for side, folder in recipe.data.items():
         if not isinstance(folder, Folder):
@@ -293,16 +296,7 @@ def check(recipe, device) -> int:
         print(
             f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}"
         )
-    trainer = Trainer(recipe, device)
-    warm, timed = 2, 3
-    n = (warm + timed) * draws(trainer.system)
-    feed = batches(recipe.data, recipe.run.batch, 0, n, device)
-    for i in range(warm + timed):
-        if i == warm:
-            began = time.monotonic()
-        trainer.train_step(feed)
-    trainer.means()  # waits for the device
-    seconds = (time.monotonic() - began) / timed
+    seconds = pace(recipe, device)
     if device.type == "cuda":
         import torch
 
@@ -315,3 +309,22 @@ def check(recipe, device) -> int:
             f"{recipe.run.steps} steps of {seconds:.2f} s: about {total / 60:.0f} minutes, {memory:.1f} GiB; nothing was written"
         )
     return 0
+
+
+def pace(recipe, device, timed: int = 3, busy: bool = False) -> float:
+    """Seconds a step, measured on a few real ones. busy: on a CPU only those in which it computes: others may use the machine too."""
+    import time
+
+    from translate.feed import batches
+    from translate.loop import Trainer, draws
+
+    clock = time.process_time if busy and device.type == "cpu" else time.monotonic
+    trainer, warm = Trainer(recipe, device), 2
+    feed = batches(recipe.data, recipe.run.batch, 0, (warm + timed) * draws(trainer.system), device)
+    for i in range(warm + timed):
+        if i == warm:
+            trainer.means()  # waits for the device
+            began = clock()
+        trainer.train_step(feed)
+    trainer.means()
+    return (clock() - began) / timed

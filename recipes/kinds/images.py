@@ -131,14 +131,13 @@ def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[t
 class Judge:
     """KID of translated held-out pictures to the real ones of the other side, both ways (arXiv:1801.01401).
 
-    The score is the mean of both directions. Feature network: EfficientNet-Lite0, ImageNet.
+    The score is the mean of both directions. net: the feature network; EfficientNet-Lite0, ImageNet, where it is None.
     """
 
-    criterion = "the lowest mean of both directions' KID, EfficientNet-Lite0"
-
-    def __init__(self):
+    def __init__(self, net: nn.Module | None = None):
         self.real: dict[str, torch.Tensor] = {}
-        self.net = None
+        self.net = net
+        self.criterion = f"the lowest mean of both directions' KID, {net.name if net else 'EfficientNet-Lite0'}"
 
     def load(self) -> None:
         """The feature network; raises MissingJudge where it is not there, better before training than at the first validation."""
