@@ -52,7 +52,8 @@ def _guarded(f: Callable, function: Callable, argv: list[str]) -> int:
 def _call(function: Callable, argv: list[str]) -> None:
     parser = _parser(function)
     parser.add_function_arguments(function, as_positional=True)
-    options = parser.parse_args(_bare_words(function, _bare_flags(parser, argv))).as_dict()
+    argv = _bare_flags(parser, _gathered(function, argv))
+    options = parser.parse_args(_bare_words(function, argv)).as_dict()
     options.pop("config", None)
     function(**options)
 
@@ -79,6 +80,25 @@ def _bare_words(function: Callable, argv: list[str]) -> list[str]:
             name = next(spare, None)
             placed.append(f"--{name}={word}" if name else word)
     return placed
+
+
+def _gathered(function: Callable, argv: list[str]) -> list[str]:
+    """`--domains x y z` for `--domains=["x", "y", "z"]`."""
+    import inspect
+    import json
+
+    lists = {f"--{name}" for name, p in inspect.signature(function).parameters.items() if "list[" in str(p.annotation)}
+    gathered, words = [], list(argv)
+    while words:
+        word = words.pop(0)
+        if word in lists:
+            end = next((i for i, w in enumerate(words) if w.startswith("--")), len(words))
+            if not words[:end] or words[0].startswith("["):
+                gathered.append(word)
+                continue
+            word, words = f"{word}={json.dumps(words[:end])}", words[end:]
+        gathered.append(word)
+    return gathered
 
 
 def _bare_flags(parser, argv: list[str]) -> list[str]:
@@ -116,7 +136,7 @@ def parse(recipe: Callable, argv: list[str]):
             raise UserError(f"--{old} is another program's flag; here it is {OLD_FLAGS[old]}")
     parser = _parser(recipe)
     parser.add_function_arguments(recipe)
-    argv = _bare_flags(parser, argv)
+    argv = _bare_flags(parser, _gathered(recipe, argv))
     place = parser.add_argument_group("run")
     place.add_argument("--out", type=str | None, default=None, help="the run's folder; default runs/<recipe>-<a>-<b>")
     place.add_argument(
@@ -315,12 +335,11 @@ def pace(recipe, device, timed: int = 3, busy: bool = False) -> float:
     """Seconds a step, measured on a few real ones. busy: on a CPU only those in which it computes: others may use the machine too."""
     import time
 
-    from translate.feed import batches
-    from translate.loop import Trainer, draws
+    from translate.loop import Trainer
 
     clock = time.process_time if busy and device.type == "cpu" else time.monotonic
     trainer, warm = Trainer(recipe, device), 2
-    feed = batches(recipe.data, recipe.run.batch, 0, (warm + timed) * draws(trainer.system), device)
+    feed = trainer.feed(recipe.data, 0, warm + timed)
     for i in range(warm + timed):
         if i == warm:
             trainer.means()  # waits for the device

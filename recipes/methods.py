@@ -233,3 +233,38 @@ def xgan(
 
     own = dict(restore=restore, semantic=semantic, critic_z=critic_z, adv=adv)
     return translation("XGAN", "Royer et al. 2017, arXiv:1711.05139", system, own, a, b, generator=NONE, **numbers)
+
+
+def combogan(
+    a: str = "photos",
+    b: str = "vangogh",
+    domains: list[str] | None = None,
+    cycle: float | None = None,
+    restore: float = 0.0,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Any number of domains, an encoder and a decoder each; a step trains two of them. ComboGAN, arXiv:1712.06909.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        domains: in their place two collections or more, in the same words; each is called by its name.
+        cycle: weight of what came back.
+        restore: weight of each domain's own auto-encoder.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.combogan import ComboGAN
+
+        halves = zip(*(p.kind.halves(domain, p.n["width"], p.n["blocks"]) for domain in p.domains.values()))
+        critics = [p.critic(domain) for domain in p.domains.values()]
+        weights = dict(cycle=p.n["cycle"], restore=restore)
+        return ComboGAN(p.domains, *map(list, halves), critics, adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    own = dict(cycle=cycle, restore=restore, adv=adv)
+    paper = "Anoosheh et al. 2018, arXiv:1712.06909"
+    data = domains or a
+    return translation("ComboGAN", paper, system, own, data, None if domains else b, generator=NONE, **numbers)

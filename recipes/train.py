@@ -1,4 +1,4 @@
-"""Every method between two collections under one command: `scripts/train.py METHOD --a ... --b ...`."""
+"""Every method between collections under one command: `scripts/train.py METHOD --a ... --b ...`, or `--domains X Y Z`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 METHODS = {
     "cyclegan": ("recipes.cyclegan", "back again to where it came from (Zhu 2017)"),
     "cut": ("recipes.methods", "of pictures, one-sided: patches stay what they are (Park 2020)"),
+    "stargan": ("recipes.stargan", "or --domains X Y Z: one generator, told which domain is wanted (Choi 2018)"),
+    "combogan": ("recipes.methods", "or --domains X Y Z: an encoder and a decoder each (Anoosheh 2018)"),
     "unit": ("recipes.unit", "one latent space under both sides, shared layers, variational (Liu 2017)"),
     "cogan": ("recipes.cogan", "pairs drawn from one noise, shared layers; translates by inversion (Liu 2016)"),
     "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),

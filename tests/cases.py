@@ -17,9 +17,13 @@ from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture
 from domains.vocoders import BANDS
+from recipes.kinds import images as image_kind
+from recipes.kinds import mels as mel_kind
+from recipes.kinds import tokens as token_kind
 from tests.tokens import Sentences, Tokens
 from tests.voices import voice_source
 from translate import penalty
+from translate.adv import least_squares
 from translate.loop import Trainer
 from translate.modules.conditional import (
     AuxiliaryClass,
@@ -28,6 +32,7 @@ from translate.modules.conditional import (
     Join,
     Joined,
     LabelEmbedding,
+    Naming,
     OneHot,
     Pooled,
     Realism,
@@ -48,12 +53,14 @@ from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
 from translate.systems.cogan import CoGAN
+from translate.systems.combogan import ComboGAN
 from translate.systems.cut import CUT
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
 from translate.systems.plain import Plain
+from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 from translate.systems.unit import UNIT, Coded
 from translate.systems.xgan import XGAN
@@ -87,6 +94,8 @@ def sentence_source(name: str) -> Sentences:
 
 
 EVERY = ("images", "tokens", "mels")
+KINDS = {"images": image_kind, "tokens": token_kind, "mels": mel_kind}
+GENERATOR = {"images": "residual", "tokens": "editor", "mels": "gated"}
 SOURCES = {"images": picture_source, "tokens": sentence_source, "mels": voice_source}
 ENCODER = {"images": dict(width=4, down=1, blocks=1), "tokens": {}, "mels": dict(width=4, blocks=1, hidden=8)}
 DECODER = {"images": dict(width=4, down=1), "tokens": {}, "mels": dict(width=4)}
@@ -175,8 +184,26 @@ def aligned(system: type[Aligned]):
     return build
 
 
-def three_voices(kind: str) -> dict:
+def three_sides(kind: str) -> dict:
     return {side: SOURCES[kind](side) for side in "abc"}
+
+
+def stargan(kind: str, data: dict, batch: int, pool: int) -> System:
+    domains = {key: source.domain for key, source in data.items()}
+    net, d = KINDS[kind].direction, domains["a"].critic(**CRITIC[kind])
+    g = net(domains["a"], domains["a"], GENERATOR[kind], width=4, blocks=2, styles=3)
+    weights = dict(
+        adv=least_squares, identity=1.0, penalty=1.0
+    )  # inside its margins the hinge gives a bias no gradient
+    return StarGAN(domains, g, Naming(d, 3), **weights, pool=pool, batch=batch)
+
+
+def combogan(kind: str, data: dict, batch: int, pool: int) -> System:
+    domains = {key: source.domain for key, source in data.items()}
+    e, g, d = zip(
+        *((x.encoder(**ENCODER[kind]), x.decoder(**DECODER[kind]), x.critic(**CRITIC[kind])) for x in domains.values())
+    )
+    return ComboGAN(domains, e, g, d, restore=1.0, pool=pool, batch=batch)
 
 
 def disentangle(kind: str, data: dict, batch: int, pool: int) -> System:
@@ -306,7 +333,9 @@ SYSTEMS = {
     BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
     StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
-    DisentangleAE: Case(disentangle, three_voices, ("mels",)),
+    StarGAN: Case(stargan, three_sides, EVERY),
+    ComboGAN: Case(combogan, three_sides, EVERY),
+    DisentangleAE: Case(disentangle, three_sides, ("mels",)),
 }
 CASES = [(system, kind) for system, case in SYSTEMS.items() for kind in case.kinds]
 NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]

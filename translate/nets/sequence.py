@@ -330,11 +330,16 @@ class Critic(nn.Module):
         norm = spectral_norm if spectral else (lambda layer: layer)
         self.embed = Embedding(vocabulary, width)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
-        self.out = norm(nn.Linear(width, 1))
+        self.out, self.features = norm(nn.Linear(width, 1)), width
         self.deep = f"convs.{layers - 1}", "out"  # far from the words: what the critics of several domains may share
 
     def forward(self, s: Sample) -> list[Tensor]:
-        return [self.out(masked_mean(self.body(s), s.mask)).float()]
+        return self.look(s)[0]
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, features [B,features]: the means over words)"""
+        h = masked_mean(self.body(s), s.mask)
+        return [self.out(h).float()], h
 
     def words(self, s: Sample) -> Tensor:
         """Scores [B,T] of single words in their surroundings: a sentence's score is the mean of its words'."""
