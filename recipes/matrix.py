@@ -34,9 +34,10 @@ class Column:
     options: dict = field(default_factory=dict)  # of both
 
 
-ROWS = {name: Row(name) for name in METHODS} | {
+ROWS = {name: Row(name) for name in METHODS if name != "inpaint"} | {
     "fastcut": Row("cut", dict(contrast=10.0, nce_identity=0.0), "images"),
     "cut": Row("cut", kind="images"),
+    "cyclegan, UVCGANv2's critics": Row("cyclegan", dict(queue=3, penalty=0.01)),
     "sentences": Row("sentences", kind="tokens"),
     "sentences, policy": Row("sentences", dict(way="policy"), "tokens"),
     "voice, disentangle": Row("voice", dict(method="disentangle"), "mels"),

@@ -19,6 +19,9 @@ METHODS = {
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
     "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),
     "plain": ("recipes.methods", "two translators and two critics, no cycle: the baseline that may ignore its input"),
+    "content": ("recipes.methods", "what a frozen encoder sees stays (after Johnson 2016)"),
+    "ugatit": ("recipes.methods", "the cycle, attention by an auxiliary classifier, AdaLIN (Kim 2020)"),
+    "inpaint": ("recipes.methods", "no translator, but a start for one: what is hidden is filled in (Torbunov 2022)"),
     "discogan": ("recipes.methods", "the cycle in squared error, logistic critics (Kim 2017)"),
     "dualgan": ("recipes.methods", "the cycle beside Wasserstein critics of clipped weights (Yi 2017)"),
 }

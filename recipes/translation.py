@@ -35,9 +35,41 @@ class Parts:
         return self.kind.direction(source, target, **numbers, styles=styles)
 
     def critic(self, domain):
-        return self.kind.critic(
-            domain, **{key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
-        )
+        numbers = {key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
+        critic = self.kind.critic(domain, **numbers)
+        return self.remembering(critic) if self.n.get("queue") else critic
+
+    def remembering(self, critic):
+        from translate.errors import UserError
+        from translate.modules.memory import remember
+
+        try:
+            return remember(critic, self.n["queue"])
+        except ValueError as error:
+            raise UserError(
+                f"--queue {self.n['queue']}: {error} in --critic {self.n['critic']}; give another"
+            ) from error
+
+    def seeing(self, features: str) -> dict:
+        """The frozen encoder, or one that learns first and its decoder."""
+        from translate.errors import UserError
+
+        pictures = hasattr(self.kind, "seeing")
+        if features != "own" and pictures and (features != "auto" or self.A.size >= 32):
+            return dict(see=self.kind.seeing(self.A, None if features in ("auto", "vgg") else features))
+        if features not in ("own", "auto"):
+            raise UserError(f"--features {features}: there is such a network for pictures alone; give own")
+        if self.A.kind != self.B.kind:
+            raise UserError(f"--features own: one encoder cannot read {self.A.kind} and {self.B.kind}; give vgg")
+        see, show = self.kind.halves(self.A, self.n["width"], self.n["blocks"])
+        return dict(see=see, show=show)
+
+    def attending(self) -> tuple:
+        """Both directions, both critics, with attention."""
+        numbers = {key: self.n[key] for key in ("width", "blocks")}
+        critics = (self.kind.attending_critic(d, self.n["width"], self.n["layers"]) for d in (self.A, self.B))
+        sides = ((self.A, self.B), (self.B, self.A))
+        return *(self.kind.attending(source, target, **numbers) for source, target in sides), *critics
 
     def critics(self) -> tuple:
         return self.critic(self.A), self.critic(self.B)
@@ -170,6 +202,7 @@ def translation(
         micro,
         {"g": n["lr"], "d": n["lr_d"], "e": n["lr"]},  # e: where codes have a learner of their own
         precision=precision,
+        **({"ema": n["ema"]} if "ema" in n else {}),
         seed=seed,
         log_every=max(1, min(50, n["steps"] // 100)),
         sample_every=every,

@@ -40,9 +40,11 @@ from translate.modules.conditional import (
 )  # fmt: skip
 from translate.modules.contrast import PatchContrast
 from translate.modules.cycle import Pair, Towards
+from translate.modules.memory import remember
 from translate.modules.noise import FromNoise, ToCode
 from translate.modules.shared import LatentCritic, share
 from translate.nets import dcgan
+from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.gated import SpeakerCritic
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
 from translate.recipe import Recipe, Run
@@ -54,14 +56,17 @@ from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
 from translate.systems.cogan import CoGAN
 from translate.systems.combogan import ComboGAN
+from translate.systems.content import Content
 from translate.systems.cut import CUT
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
+from translate.systems.inpainting import Inpainting
 from translate.systems.plain import Plain
 from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
+from translate.systems.ugatit import UGATIT
 from translate.systems.unit import UNIT, Coded
 from translate.systems.xgan import XGAN
 
@@ -139,6 +144,47 @@ def directions(system: type[Plain], **how):
         return system(A, B, a2b, b2a, *critics, pool=pool, batch=batch, **how)
 
     return build
+
+
+def remembering(kind: str, data: dict, batch: int, pool: int) -> System:
+    """CycleGAN with UVCGANv2's critics."""
+    system = directions(CycleGAN, penalty=0.01)(kind, data, batch, pool)
+    for critic in (system.d_a, system.d_b):
+        remember(critic, 3)
+    return system
+
+
+def content(kind: str, data: dict, batch: int, pool: int) -> System:
+    A = data["a"].domain
+    see, show = A.encoder(**ENCODER[kind]), A.decoder(**DECODER[kind])
+    return directions(Content, see=see, show=show, warm=1)(kind, data, batch, pool)
+
+
+def inpainting(kind: str, data: dict, *_) -> System:
+    A, B = (data[side].domain for side in "ab")
+    pairs = (Pair(s.encoder(**ENCODER[kind]), t.decoder(**DECODER[kind])) for s, t in ((A, B), (B, A)))
+    return Inpainting(A, B, *pairs)
+
+
+def ugatit(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    critics = [attending_critic(kind, domain) for domain in (A, B)]
+    return UGATIT(A, B, attending(kind, A, B), attending(kind, B, A), *critics, pool=pool, batch=batch)
+
+
+def attending(kind: str, source, target) -> Attending:
+    decoder = AdaptiveDecoder(3, 4, 1, 1) if kind == "images" else target.decoder(**DECODER[kind])
+    return Attending(source.encoder(**ENCODER[kind]), decoder, CODE[kind])
+
+
+def attending_critic(kind: str, domain) -> nn.Module:
+    if kind == "tokens":
+        return domain.critic(**CRITIC[kind])
+    if kind == "mels":
+        frames = domain.critic(**CRITIC[kind])
+        return AttendingCritic(nn.Sequential(nn.Flatten(1, 2), frames.body), frames.head, 4)
+    patches = domain.critic(width=4, layers=1).scales[0]
+    return AttendingCritic(patches.body, patches.head, patches.head.in_channels)
 
 
 def cut(kind: str, data: dict, batch: int, pool: int) -> System:
@@ -317,6 +363,9 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
 
 SYSTEMS = {
     CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
+    Content: Case(content, two_sides, EVERY),
+    Inpainting: Case(inpainting, two_sides, EVERY),
+    UGATIT: Case(ugatit, two_sides, EVERY),
     UNIT: Case(coded(UNIT), two_sides, EVERY),
     CoGAN: Case(cogan, two_sides, EVERY),
     XGAN: Case(coded(XGAN), two_sides, EVERY),

@@ -9,6 +9,9 @@ A kind's module holds
     direction(source, target, generator, width, blocks, styles=0), critic(domain, critic, width, layers, scales, spectral)
                                                CycleGAN's networks; styles: how many wanted domains an input's label may name
     halves(domain, width, blocks)              (encoder, decoder) of the systems whose sides share a code, both with a `deep` end
+    attending(source, target, width, blocks), attending_critic(domain, width, layers)
+                                               U-GAT-IT's networks
+    seeing(domain, path)                       a frozen, pretrained network, Sample -> features as a code; where there is one
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
     Judge                                      the validation score: load(), __call__(system, data), criterion
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors

@@ -13,6 +13,7 @@ from domains.images import Images as Domain
 from domains.images import survey
 from domains.metrics import images as judges
 from domains.metrics.images import COLUMNS as COLUMNS
+from domains.pretrained import vgg19
 from domains.sources import Files, Picture
 from recipes.kinds import directions, share
 from translate.errors import UserError
@@ -20,7 +21,9 @@ from translate.modules.conditional import Critic, Realism, spectral
 from translate.modules.cycle import Pair
 from translate.modules.noise import ToCode
 from translate.nets import dcgan
+from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.layers import init_gan
+from translate.nets.projected import Features
 from translate.nets.resnet import Residual
 from translate.nets.styled import StyledResidual
 from translate.nets.unet import UNet
@@ -95,6 +98,23 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     down = 1 if domain.size <= 32 else 2
     decoder = domain.decoder(width=width, down=down, blocks=max(1, blocks // 2), resize=True)
     return domain.encoder(width=width, down=down, blocks=max(1, blocks)), decoder
+
+
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    down = 1 if source.size <= 32 else 2
+    encoder = source.encoder(width=width, down=down, blocks=blocks)
+    decoder = AdaptiveDecoder(target.channels, width, down, max(1, blocks))
+    return init_gan(Attending(encoder, decoder, width * 2**down))
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    (patches,) = critic(domain, "patch", width, layers, 1, False).scales
+    return init_gan(AttendingCritic(patches.body, patches.head, patches.head.in_channels))
+
+
+def seeing(domain: Domain, path: str | None) -> nn.Module:
+    """VGG-19's features that know objects at the pictures' size."""
+    return Features(vgg19(("3_1" if domain.size <= 64 else "4_1",), path))
 
 
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:

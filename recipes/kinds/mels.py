@@ -23,6 +23,7 @@ from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
+from translate.nets.attention import Attending, AttendingCritic
 from translate.nets.gated import Gated
 from translate.sample import Sample
 from translate.system import System
@@ -75,6 +76,15 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
     blocks = max(1, blocks)
     return domain.encoder(width=width, blocks=blocks), domain.decoder(width=width, blocks=max(1, blocks // 2))
+
+
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    return Attending(halves(source, width, blocks)[0], halves(target, width, blocks)[1], width)
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    frames = critic(domain, "patch", width, layers, 1, False)
+    return AttendingCritic(nn.Sequential(nn.Flatten(1, 2), frames.body), frames.head, width)
 
 
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:

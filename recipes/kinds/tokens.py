@@ -18,6 +18,7 @@ from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
+from translate.nets.attention import Attending
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq
 from translate.system import System
 
@@ -111,6 +112,15 @@ def direction(
 
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
     return domain.encoder(width=width, blocks=max(1, blocks)), domain.decoder(width=width, dropout=0.3)
+
+
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    return Attending(halves(source, width, blocks)[0], halves(target, width, blocks)[1], width)
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    """An ordinary one: a sentence's score is a mean over its words already."""
+    return critic(domain, "conv", width, layers, 1, False)
 
 
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:

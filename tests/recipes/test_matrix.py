@@ -67,7 +67,7 @@ def test_what_is_missing_is_said(run, capsys):
 
 
 def test_every_method_has_a_row():
-    assert METHODS.keys() <= page.ROWS.keys()
+    assert METHODS.keys() - page.ROWS.keys() == {"inpaint"}, "it translates nothing"
     assert all(callable(page.recipe_of(row)) for row in page.ROWS.values())
     assert all(column.better in (min, max) for column in page.COLUMNS.values()) and len(page.COLUMNS) == 10
 

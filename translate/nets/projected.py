@@ -46,6 +46,18 @@ class ProjectedCritic(nn.Module):
         return scores, torch.cat([x.mean((2, 3)) for x in maps], 1)
 
 
+class Features(nn.Module):
+    """Sample -> the last of a frozen network's feature maps, as a code."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, s: Sample) -> Sample:
+        *_, last = self.network(s.x * 0.5 + 0.5)
+        return Sample(unit(last))
+
+
 def unit(x: Tensor) -> Tensor:
     """Each item's map divided by its root mean square: layers differ by orders of magnitude."""
     return x * x.float().square().mean((1, 2, 3), keepdim=True).rsqrt().to(x.dtype)
