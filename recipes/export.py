@@ -27,6 +27,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
 
     from translate.errors import UserError
     from translate.sample import Sample
+    from translate.systems.cogan import Inversion
 
     try:
         import onnxscript  # noqa: F401
@@ -34,6 +35,10 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
         raise UserError("ONNX export needs the onnx extra: pip install 'unpaired[onnx]'") from error
 
     source = translator.source(to, source)
+    if isinstance(translator.system.direction(source, to), Inversion):
+        raise UserError(
+            "a CoGAN translates by a search, which ONNX cannot hold: convert with scripts/convert.py instead"
+        )
 
     class Plain(nn.Module):
         """Tensor -> tensor."""

@@ -43,6 +43,20 @@ ROWS = {name: Row(name) for name in METHODS if name != "inpaint"} | {
     "voice, disentangle": Row("voice", dict(method="disentangle"), "mels"),
 }
 ELSEWHERE = {"sentences": "recipes.sentences", "voice": "recipes.voice"}  # recipes that are no method of train.py
+FAMILIES = {
+    "straight across": (
+        "cyclegan",
+        "cyclegan, UVCGANv2's critics",
+        "stargan",
+        "ugatit",
+        "discogan",
+        "dualgan",
+        "sentences",
+        "sentences, policy",
+    ),
+    "through a code": ("unit", "cogan", "xgan", "munit", "combogan", "aligned", "reversal", "voice, disentangle"),
+    "one-sided": ("cut", "fastcut", "content"),
+}
 DIGITS = dict(width=16, blocks=2, lr=5e-4)
 PICTURES = dict(size=32, width=16, blocks=2, lr=5e-4, generator="residual")
 COLUMNS = {
@@ -323,7 +337,7 @@ def of_pictures(kind, files: dict, size: int | None, column: Column, most: int =
 
     def score(translator) -> dict[str, float]:
         inputs = [s.to(translator.device) for s in given]
-        return scored(kind.translate_all(translator.domains["a"], translator.system.translator("b"), inputs))
+        return scored(kind.translate_all(translator.domains["a"], translator.system.direction("a", "b"), inputs))
 
     copied = pictures(given)
     floors = {COPY: scored(copied), "white page": scored(judges.white_page(copied))}
@@ -365,7 +379,7 @@ def of_voices(kind, files: dict, size: int | None, column: Column, most: int = 2
 
     floors = {COPY: scored([domains["a"].denormalise(opened("a", p)) for p in given])}
     floors["each band's mean and deviation shifted"] = scored(through(Copy()))
-    return Judge("mels", lambda t: scored(through(t.system.translator("b"), t.device)), floors)
+    return Judge("mels", lambda t: scored(through(t.system.direction("a", "b"), t.device)), floors)
 
 
 def of_sentences(kind, files: dict, size: int | None, column: Column) -> Judge:
@@ -387,7 +401,7 @@ def of_sentences(kind, files: dict, size: int | None, column: Column) -> Judge:
     }
 
     def score(translator) -> dict[str, float]:
-        net = translator.system.translator("b")
+        net = translator.system.direction("a", "b")
         return scored(kind.translated(translator.domains["a"], net, inputs, translator.device))
 
     return Judge("tokens", score, {name: scored(outputs) for name, outputs in floors.items()})
@@ -440,10 +454,6 @@ def page(kept: Path) -> str:
 
 def section(records: dict[str, dict], budget: str) -> list[str]:
     """The table, why some cells are empty, and what follows from the numbers."""
-    from recipes import kinds
-
-    def write_of(record: dict) -> tuple[str, Callable]:
-        return (kinds.named(record["kind"]).COLUMNS | HEADS)[record["score"]]
 
     def value(record: dict, row: dict) -> str:
         return write_of(record)[1](row[record["score"]])
@@ -474,6 +484,13 @@ def section(records: dict[str, dict], budget: str) -> list[str]:
     out = [f"| {' | '.join(line)} |" for line in lines]
     out += ["", *(f"({i}) {why}" + "  " for i, why in enumerate(whys, 1)), "", *summary(records, budget)]
     return out
+
+
+def write_of(record: dict) -> tuple[str, Callable]:
+    """(what the score is called, how it is written)"""
+    from recipes import kinds
+
+    return (kinds.named(record["kind"]).COLUMNS | HEADS)[record["score"]]
 
 
 def best_floor(record: dict) -> str:
@@ -516,7 +533,8 @@ def summary(records: dict[str, dict], budget: str) -> list[str]:
         if not means:
             continue
         copied = record["floors"][COPY][record["score"]]
-        best = (max if record["highest"] else min)(means, key=means.__getitem__)
+        pick = max if record["highest"] else min
+        best = pick(means, key=means.__getitem__)
         line = f"- {name}: the best is {best}; {sum(beats(v, copied, record) for v in means.values())} of {len(means)} beat the copied input"
         if "plain" in means:
             others = [m for m, v in means.items() if m != "plain" and beats(v, means["plain"], record)]
@@ -524,6 +542,9 @@ def summary(records: dict[str, dict], budget: str) -> list[str]:
             line += f", {len(others)} of {len(means) - 1} beat plain G + D" + (
                 f" ({', '.join(worse)} did not)" if worse else ""
             )
+        write = write_of(record)[1]
+        firsts = {f: pick((m for m in group if m in means), key=means.get, default="") for f, group in FAMILIES.items()}
+        line += "; of each family: " + ", ".join(f"{f} {m} {write(means[m])}" for f, m in firsts.items() if m)
         out.append(line + ".")
     if every:
         steps, seconds = [cell["steps"] for cell in every], [cell["seconds"] for cell in every]

@@ -98,3 +98,6 @@ def test_the_page_by_hand():
     assert "| best simple baseline | 0.300<br>grey page |" in said
     assert "| cut | (1) |" in said and "(1) a long reason, in many words" in said
     assert "the best is cyclegan; 1 of 2 beat the copied input, 1 of 1 beat plain G + D" in said
+    assert "of each family: straight across cyclegan 0.200." in said
+    grouped = [method for group in page.FAMILIES.values() for method in group]
+    assert {*grouped, "plain"} >= page.ROWS.keys() and len(grouped) == len(set(grouped))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from recipes import kinds, methods
+from recipes.export import export
 from recipes.train import METHODS, recipe_of, train
 from recipes.translator import RECIPES, Translator, initialise
 from tests.cases import CPU
@@ -106,6 +107,13 @@ def test_the_command_line(pictures, tmp_path, capsys, monkeypatch):
 def test_cut_says_what_it_cannot_do(tiny):
     with pytest.raises(UserError, match="cut compares places of pictures"):
         tiny("cut", "tokens").system()
+
+
+def test_a_search_is_no_onnx(tiny, tmp_path):
+    recipe = tiny("cogan", "images")
+    bundle.export(tmp_path / "best", recipe.system(), recipe, 1, {})
+    with pytest.raises(UserError, match="a CoGAN translates by a search, which ONNX cannot hold: convert with"):
+        export(str(tmp_path / "best"), str(tmp_path / "b.onnx"))
 
 
 @pytest.mark.parametrize("method, how", [("cyclegan", {}), ("unit", dict(halves=True))])
