@@ -14,6 +14,8 @@ def convert(
     output: str = "-",
     to: str = "b",
     source: str = "",
+    style: str = "",
+    seed: int | None = None,
     force: bool = False,
     which: Literal["best", "final"] = "best",
     tile: int = 0,
@@ -32,6 +34,8 @@ def convert(
         output: a file for one input file; a folder otherwise, made where it is missing; of sentences -, left out, prints them.
         to: the side to translate into: a or b, or of many domains one's name.
         source: of many domains the one that the input is from, where the method or the kind of file must know it.
+        style: of a method with many translations (munit) a file of side `to` that they are to look like.
+        seed: of the style where no file shows it.
         force: overwrite files that are there.
         which: the checkpoint that validation selected, or the final one.
         tile: side in pixels of the tiles that large pictures are cut into; 0: whole while memory lasts.
@@ -48,6 +52,10 @@ def convert(
         )
     translator = Translator.from_pretrained(run, which, device=device, precision=precision)
     source = translator.source(to, source)
+    if style and not Path(style).is_file():
+        raise UserError(f"--style {style}: no such file")
+    if style or seed is not None:
+        translator.restyle(to, style, seed or 0)
     if "-" in (input, output):
         return pipe(translator, input, output, to, source, force)
     pairs = plan(input, output, translator.domains[source].suffixes)
@@ -87,7 +95,7 @@ def pipe(translator, input: str, output: str, to: str, source: str, force: bool)
         raise UserError(f"INPUT and OUTPUT are needed: {kind.ITEMS} do not go through pipes")
     if output != "-" and Path(output).exists() and not force:
         raise UserError(f"{output} exists already: --force overwrites it")
-    net, at_once = translator.system.direction(source, to), 1 if input == "-" and sys.stdin.isatty() else 64
+    net, at_once = translator.direction(source, to), 1 if input == "-" and sys.stdin.isatty() else 64
     try:
         said = nullcontext(sys.stdin.buffer) if input == "-" else open(input, "rb")
         sink = nullcontext(sys.stdout.buffer) if output == "-" else open(output, "wb")

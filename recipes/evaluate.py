@@ -125,7 +125,13 @@ def score(
     if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
         names, translators = [" = ".join(names)], translators[:1]
     learned = {f"{name} (step {t.config['step']})": t for name, t in zip(names, translators)}
+    torch.manual_seed(0)  # of styles that are drawn
     rows, facts = kind.score(learned, files, source, to, folder)
+    if hasattr(translators[0].system.direction(source, to), "restyled"):
+        spread = diversity(translators[0], (files[source].test or files[source].train)[:20], source, to)
+        facts |= {
+            "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles"
+        }
     config = saved_config(folder)
     return rows, facts | {
         "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
@@ -133,6 +139,29 @@ def score(
         "date": date.today().isoformat(), "seed": config["args"].get("seed"), "trained on": config["environment"],
         "scored with": f"torch {torch.__version__}, Python {platform.python_version()}",
     }  # fmt: skip
+
+
+STYLES = range(5)  # seeds
+
+
+def diversity(translator, items: list, source: str, to: str) -> float:
+    """How far two styles' translations of an input are apart: L1 in the numbers that networks see ([-1, 1] of pictures, of voices the
+    bands' deviations), of sentences the share of places with other words. The mean over items and pairs of styles."""
+    from itertools import combinations
+    from statistics import fmean
+
+    import torch
+
+    domain, net, found = translator.domains[source], translator.system.direction(source, to), []
+    for item in items:
+        s = domain.take(item.array)[0] if hasattr(item, "array") else domain.load(item)[0][:64]
+        drawn = [torch.randn(net.width, generator=torch.Generator().manual_seed(seed)) for seed in STYLES]
+        with torch.inference_mode():
+            outs = [domain.whole(net.restyled(style), s.to(translator.device)).x for style in drawn]
+        found += [
+            ((x - y).abs() if x.is_floating_point() else x != y).float().mean().item() for x, y in combinations(outs, 2)
+        ]
+    return fmean(found)
 
 
 def tested(translator, specs: dict[str, str], to: str, source: str = ""):

@@ -45,7 +45,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
 
         def __init__(self):
             super().__init__()
-            self.net = translator.system.direction(source, to)
+            self.net = translator.direction(source, to)
 
         def forward(self, x):
             return self.net(Sample(x)).x

@@ -371,3 +371,45 @@ def inpaint(
         "Inpainting", "Torbunov et al. 2022, arXiv:2203.02557", system, own, a, b,
         critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
     )  # fmt: skip
+
+
+def munit(
+    a: str = "photos",
+    b: str = "vangogh",
+    style: int = 8,
+    restore: float | None = None,
+    cycle: float | None = None,
+    content: float = 1.0,
+    styled: float = 1.0,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Content is kept, style is drawn: one input has many translations. MUNIT, arXiv:1804.04732.
+
+    scripts/convert.py RUN --to b --style starry-night.jpg photo.jpg painted.jpg, or --seed 1, 2, 3 ... for styles that are drawn
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        style: numbers that a style is made of.
+        restore: weight of each side's auto-encoder (lambda_x).
+        cycle: weight of what came back from the other side with its own style (section 5.1).
+        content: weight of a translation's content being its source's (lambda_c).
+        styled: weight of a translation's style being the one that was drawn (lambda_s).
+        adv: adversarial objective.
+    """
+    from translate.errors import at_least
+
+    at_least(1, style=style)
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.munit import MUNIT
+
+        parts = zip(*(p.kind.styled(x, p.n["width"], p.n["blocks"], style) for x in (p.A, p.B)))
+        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], content=content, style=styled)
+        networks = [net for pair in parts for net in pair]
+        return MUNIT(p.A, p.B, *networks, *p.critics(), width=style, adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    own = dict(style=style, restore=restore, cycle=cycle, content=content, styled=styled, adv=adv)
+    return translation("MUNIT", "Huang et al. 2018, arXiv:1804.04732", system, own, a, b, generator=NONE, **numbers)

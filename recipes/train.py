@@ -16,6 +16,7 @@ METHODS = {
     "unit": ("recipes.unit", "one latent space under both sides, shared layers, variational (Liu 2017)"),
     "cogan": ("recipes.cogan", "pairs drawn from one noise, shared layers; translates by inversion (Liu 2016)"),
     "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),
+    "munit": ("recipes.methods", "many translations of one input: content is kept, style is drawn (Huang 2018)"),
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
     "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),
     "plain": ("recipes.methods", "two translators and two critics, no cycle: the baseline that may ignore its input"),

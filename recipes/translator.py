@@ -56,6 +56,7 @@ class Translator:
         if missing:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
         self.system.to(self.device).eval().requires_grad_(False)
+        self.styles: dict[str, torch.Tensor] = {}  # of a method with many translations, by domain
 
     @classmethod
     def from_pretrained(cls, path: str | Path, which: str = "best", **kw) -> Translator:
@@ -85,11 +86,37 @@ class Translator:
         return said or first
 
     @torch.inference_mode()
+    def restyle(self, to: str, file: str | Path = "", seed: int = 0) -> None:
+        """How translations into `to` look from here on: in the style of a file, or in one that is drawn."""
+        net, domain = self.system.direction(self.source(to), to), self.domains[to]
+        if not hasattr(net, "restyled"):
+            raise UserError(
+                f"--style {file}: {self.config['recipe']} gives an input one translation; munit gives it many"
+            )
+        if not file:
+            self.styles[to] = torch.randn(net.width, generator=torch.Generator().manual_seed(seed))
+            return
+        if domain.blank(1).mask is not None:
+            s = domain.load(Path(file))[0]  # sentences: the mean of their styles
+        else:
+            s = domain.normalise(domain.collate(domain.views(domain.decode(Path(file)))[:1]))
+        self.styles[to] = self.system.style_of(to, s.to(self.device)).mean(0).cpu()
+
+    def direction(self, source: str, to: str) -> torch.nn.Module:
+        """The network of a direction; one that wants a style has the one chosen by `restyle`, or that of seed 0."""
+        net = self.system.direction(source, to)
+        if not hasattr(net, "restyled"):
+            return net
+        if to not in self.styles:
+            self.restyle(to)
+        return net.restyled(self.styles[to])
+
+    @torch.inference_mode()
     def translate(self, s: Sample, to: str = "b", tile: int = 0, source: str = "") -> Sample:
         """A batch of whole, normalised samples of equal shape. tile: see the domain's `whole`. source: of more than two domains."""
         source = self.source(to, source)
         with runtime.autocast(self.device, self.precision):
-            return self.domains[source].whole(self.system.direction(source, to), s.to(self.device), tile)
+            return self.domains[source].whole(self.direction(source, to), s.to(self.device), tile)
 
     def __call__(self, item: Any, to: str = "b", source: str = "") -> Any:
         """A PIL image, an array [H,W,3] or [H,W] of uint8, a sentence: what the domain's `take` takes; the same kind comes back."""

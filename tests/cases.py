@@ -63,6 +63,7 @@ from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
 from translate.systems.inpainting import Inpainting
+from translate.systems.munit import MUNIT
 from translate.systems.plain import Plain
 from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
@@ -244,6 +245,13 @@ def stargan(kind: str, data: dict, batch: int, pool: int) -> System:
     return StarGAN(domains, g, Naming(d, 3), **weights, pool=pool, batch=batch)
 
 
+def munit(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    parts = zip(*(KINDS[kind].styled(x, 4, 1, 3) for x in (A, B)))
+    critics = (domain.critic(**CRITIC[kind]) for domain in (A, B))
+    return MUNIT(A, B, *(net for pair in parts for net in pair), *critics, width=3, cycle=1.0, pool=pool, batch=batch)
+
+
 def combogan(kind: str, data: dict, batch: int, pool: int) -> System:
     domains = {key: source.domain for key, source in data.items()}
     e, g, d = zip(
@@ -383,6 +391,7 @@ SYSTEMS = {
     StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
     StarGAN: Case(stargan, three_sides, EVERY),
+    MUNIT: Case(munit, two_sides, EVERY),
     ComboGAN: Case(combogan, three_sides, EVERY),
     DisentangleAE: Case(disentangle, three_sides, ("mels",)),
 }

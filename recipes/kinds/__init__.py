@@ -13,6 +13,7 @@ A kind's module holds
                                                U-GAT-IT's networks
     seeing(domain, path)                       a frozen, pretrained network, Sample -> features as a code; where there is one
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
+    styled(domain, width, blocks, style)       (content encoder, style encoder, decoder whose code's label is a style [B,style])
     Judge                                      the validation score: load(), __call__(system, data), criterion
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
     samples(translator, files, source, to, stem), show(stem)

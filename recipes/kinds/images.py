@@ -25,7 +25,7 @@ from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.layers import init_gan
 from translate.nets.projected import Features
 from translate.nets.resnet import Residual
-from translate.nets.styled import StyledResidual
+from translate.nets.styled import StyleBody, StyledResidual
 from translate.nets.unet import UNet
 from translate.sample import Sample
 from translate.system import System
@@ -129,6 +129,13 @@ def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.
         critic,
         init_gan(ToCode(bodies[1], noise)),
     )
+
+
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    down = 1 if domain.size <= 32 else 2
+    content = domain.encoder(width=width, down=down, blocks=max(1, blocks // 2))
+    decoder = domain.decoder(width=width, down=down, blocks=max(1, blocks - blocks // 2), styles=style)
+    return content, ToCode(StyleBody(domain.channels, width, down + 1), style), decoder
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:

@@ -94,6 +94,11 @@ def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.
     return generator, critic(domain, "patch", width, 2, 1, False), ToCode(features, noise)
 
 
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    (content, _), features = halves(domain, width, blocks), Pooled(halves(domain, width, 1)[0], width, width)
+    return content, ToCode(features, style), domain.decoder(width=width, blocks=max(1, blocks // 2), speakers=style)
+
+
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     """Spectrally normalised whatever `spectral` says."""
     if critic != "patch":

@@ -130,6 +130,11 @@ def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.
     return generator, critic(domain, "conv", width, 2, 1, True), ToCode(features, noise)
 
 
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    (content, _), features = halves(domain, width, blocks), Pooled(halves(domain, width, 1)[0], width, width)
+    return content, ToCode(features, style), domain.decoder(width=width, dropout=0.3, styles=style)
+
+
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
     if critic != "conv":
         raise UserError(f"--critic {critic}: of sentences it is conv")

@@ -13,6 +13,7 @@ from translate.modules.cycle import labelled, others
 from translate.nets.styled import StyledDecoder
 from translate.sample import Sample
 from translate.systems.combogan import ComboGAN
+from translate.systems.munit import MUNIT, Restyle
 from translate.systems.stargan import StarGAN
 
 
@@ -81,6 +82,51 @@ def test_combogan_by_hand():
         "d_x": 0.5 * ((2 * 0.5 - 1) ** 2 + (2 * 0.5) ** 2), "d_z": 0.5 * ((4 * -0.5 - 1) ** 2 + (4 * 1.75) ** 2),
     })  # fmt: skip
     assert not e[1].asked and not g[1].asked
+
+
+class Fixed(nn.Module):
+    """Content: the input itself; style: its mean and twice that; decoded: content plus the style's first number."""
+
+    multiple, context = 1, 0
+
+    def __init__(self, what: str):
+        super().__init__()
+        self.what = what
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        if self.what == "content":
+            return s
+        mean = s.x.flatten(1).mean(1, keepdim=True)
+        return (
+            Sample(torch.cat([mean, 2 * mean], 1))
+            if self.what == "style"
+            else Sample(s.x + s.label[:, 0, None, None, None])
+        )
+
+
+def test_munit_by_hand(monkeypatch):
+    """Drawn styles are 0.25: fakes are the input + 0.25."""
+    monkeypatch.setattr(torch, "randn_like", lambda x: torch.full_like(x, 0.25))
+    domain = Images(size=4, channels=1)
+    c, s, g = Fixed("content"), Fixed("style"), Fixed("decoder")
+    weights = dict(restore=10.0, content=2.0, style=3.0, cycle=5.0)
+    system = MUNIT(domain, domain, c, c, s, s, g, g, Mean(2.0), Mean(4.0), width=2, pool=0, **weights)
+    losses = {key: t.item() for key, t in system.loss_g(plane(0.5), plane(-0.5)).items()}
+    assert losses == pytest.approx({
+        "adv_b": (4 * 0.75 - 1) ** 2, "adv_a": (2 * -0.25 - 1) ** 2,
+        "restore_a": 10 * 0.5, "restore_b": 10 * 0.5,  # their own means are 0.5 and -0.5
+        "content_a": 2 * 0.25, "content_b": 2 * 0.25,
+        "style_b": 3 * (abs(0.75 - 0.25) + abs(1.5 - 0.25)) / 2, "style_a": 3 * (0.5 + 0.75) / 2,
+        "cycle_a": 5 * abs(0.75 + 0.5 - 0.5), "cycle_b": 5 * abs(-0.25 - 0.5 + 0.5),
+    })  # fmt: skip
+
+
+def test_a_style_is_drawn_a_row_or_one_for_all():
+    way = Restyle(Fixed("content"), Fixed("decoder"), 2)
+    s = Sample(torch.zeros(3, 1, 4, 4))
+    drawn = way(s).x[:, 0, 0, 0]
+    assert len(drawn.unique()) == 3
+    assert (way.restyled(torch.tensor([0.5, 9.0]))(s).x == 0.5).all()
 
 
 def test_which_domains_a_step_takes_depends_on_seed_and_step_alone():

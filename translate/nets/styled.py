@@ -73,6 +73,22 @@ class StyledDecoder(nn.Module):
         return self.out(x)
 
 
+class StyleBody(nn.Module):
+    """Picture of any size -> features [B,features]: convolutions without a norm, which would erase the style, and the mean over
+    places (MUNIT, figure 3)."""
+
+    def __init__(self, channels: int = 3, width: int = 64, down: int = 2):
+        super().__init__()
+        widths = [width * 2**i for i in range(down + 1)]
+        layers = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect"), nn.ReLU(True)]
+        for c, o in zip(widths, widths[1:]):
+            layers += [nn.Conv2d(c, o, 4, 2, 1), nn.ReLU(True)]
+        self.layers, self.features = nn.Sequential(*layers), widths[-1]
+
+    def forward(self, s: Sample) -> Tensor:
+        return self.layers(s.x).mean((2, 3))
+
+
 class StyledResidual(Residual):
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return Sample(torch.tanh((self.skip(s.x) + self.decoder.drawn(self.encoder(s))).float()), label=s.label)
