@@ -5,6 +5,7 @@ A further one is a function here and a line there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from recipes.translation import NONE, Parts, translation
@@ -345,7 +346,7 @@ def inpaint(
     halves: bool = False,
     **numbers,
 ) -> Recipe:
-    """A start for other methods: translators that fill in what is hidden. UVCGAN, arXiv:2203.02557.
+    """A start for other methods, no translator yet: networks that fill in what is hidden. UVCGAN, arXiv:2203.02557.
 
     scripts/train.py inpaint --a photos --b vangogh, then
     scripts/cyclegan.py --a photos --b vangogh --init-from runs/inpaint-photos-vangogh
@@ -367,10 +368,11 @@ def inpaint(
         return Inpainting(p.A, p.B, Pair(e_a, g_b), Pair(e_b, g_a), share)
 
     own = dict(share=share, halves=halves)
-    return translation(
+    recipe = translation(
         "Inpainting", "Torbunov et al. 2022, arXiv:2203.02557", system, own, a, b,
         critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
     )  # fmt: skip
+    return replace(recipe, judge=None)  # of translations, and it makes none
 
 
 def munit(
