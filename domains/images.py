@@ -21,6 +21,7 @@ from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.projected import ProjectedCritic
 from translate.nets.resnet import Decoder, Encoder
+from translate.nets.styled import StyledDecoder
 from translate.sample import Sample
 
 from . import imagefile
@@ -253,8 +254,9 @@ class Images:
     def encoder(self, **kw) -> nn.Module:
         return init_gan(Encoder(self.channels, **kw))
 
-    def decoder(self, **kw) -> nn.Module:
-        return init_gan(Decoder(self.channels, **kw))
+    def decoder(self, styles: int = 0, **kw) -> nn.Module:
+        """styles: how many a code's label may name, or how long its vector is; 0: labels are not looked at."""
+        return StyledDecoder(self.channels, styles=styles, **kw) if styles else init_gan(Decoder(self.channels, **kw))
 
     def critic(self, vgg: bool = False, **kw) -> nn.Module:
         """vgg: on VGG-19's features, which suits small collections of photographs and small budgets."""

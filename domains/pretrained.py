@@ -105,6 +105,24 @@ class VGG19Features(nn.Module):
                 yield x
 
 
+class VGG19Statistics(nn.Module):
+    """Mean and deviation of each channel of VGG-19's first three stages, each stage of unit length: textures, colours, strokes.
+
+    [N,3,H,W] in [0, 1] of at least 8 pixels -> [N,896] float32. For small pictures, where a judge has to be quick.
+    """
+
+    name = "VGG-19 statistics"
+
+    def __init__(self, path: str | Path | None = None):
+        super().__init__()
+        self.net = vgg19(("1_2", "2_2", "3_1"), path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = (x.flatten(2).float() for x in self.net(x))
+        stages = [F.normalize(torch.cat([m.mean(2), m.std(2)], 1)) * (2 * m.shape[1]) ** 0.5 for m in maps]
+        return torch.cat(stages, 1)
+
+
 def vgg19(
     layers: tuple[str, ...] = ("1_2", "2_2", "3_4", "4_4", "5_4"), path: str | Path | None = None
 ) -> VGG19Features:

@@ -1,4 +1,4 @@
-"""What --a and --b may name: a folder, a trainA/trainB folder, a glob, @list.txt, an .npz, a file, a built-in set, a name under the data root."""
+"""What --a, --b and --domains may name: a folder, a trainA/trainB folder, a glob, @list.txt, an .npz, a file, a built-in set, a name under the data root."""
 
 from __future__ import annotations
 
@@ -54,8 +54,16 @@ class Files:
     unit: str = "files"  # what its items are called
 
 
-def find(spec: str, side: str) -> Files:
-    """The items that a specification names. side: "a" or "b", for sources that hold both; "" for one collection."""
+def option(side: str) -> str:
+    """What a side is called on the command line: a and b have options of their own, others are some of many."""
+    return f"--{side}" if side in ("a", "b") else "--domains"
+
+
+def find(spec: str, side: str, said: str = "") -> Files:
+    """The items that a specification names. side: "a" or "b", for sources that hold both; "" for one collection.
+
+    said: the option that it was given to, for the message where there is no such thing.
+    """
     if spec.startswith("@"):
         return _listed(Path(spec[1:]).expanduser())
     path = Path(spec).expanduser()
@@ -78,10 +86,9 @@ def find(spec: str, side: str) -> Files:
         *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix in NAMED),
     ]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
+    said = said or f"--{side or 'data'}"
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
-    raise UserError(
-        f"--{side or 'data'} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}"
-    )
+    raise UserError(f"{said} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
 
 
 def _path(path: Path, side: str) -> Files:
@@ -136,11 +143,12 @@ def _listed(path: Path) -> Files:
 def _npz(path: Path, side: str) -> Files:
     """Arrays trainA, trainB, testA, testB: [N,H,W] or [N,H,W,C], uint8 or float in [0, 1]; classes trainA_y ..., test_y.
 
-    One collection is x_train, x_test, with its classes y_train, y_test.
+    One collection is x_train, x_test, with its classes y_train, y_test; as a side it serves whole.
     """
-    names = {split: f"{split}{side.upper()}" if side else f"x_{split}" for split in ("train", "test")}
     try:
         with np.load(path, allow_pickle=False) as archive:
+            both = side and "x_train" not in archive
+            names = {split: f"{split}{side.upper()}" if both else f"x_{split}" for split in ("train", "test")}
             arrays = {split: archive[key] for split, key in names.items() if key in archive}
             keys = {split: (f"{key}_y", f"{split}_y", f"y_{split}") for split, key in names.items()}
             labels = {split: archive[k] for split, named in keys.items() for k in named if k in archive}
@@ -176,4 +184,4 @@ def _npz(path: Path, side: str) -> Files:
                 else np.uint8(array // (np.iinfo(array.dtype).max // 255))
             )
     rows = {split: [Picture(f"{split}{i:05d}", x) for i, x in enumerate(array)] for split, array in arrays.items()}
-    return Files(path.stem + side.upper(), rows["train"], rows.get("test", []), labels)
+    return Files(path.stem + side.upper() * bool(both), rows["train"], rows.get("test", []), labels)

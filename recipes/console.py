@@ -9,6 +9,7 @@ TRAINING = {
     "cyclegan": "Photographs to Van Goghs, or any two collections.",
     "unit": "The same through a code that both sides share.",
     "cogan": "Pairs drawn from one noise, and translation by inversion.",
+    "stargan": "One generator between any number of collections.",
     "train": "CycleGAN's relatives by name, between any two collections.",
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
     "sentences": "Sentences between two styles: old and modern English.",
@@ -19,8 +20,10 @@ TRAINING = {
 TOOLS = {
     "sample": "Draw from a trained generator.",
     "cipher": "Make a translation task with a known key.",
+    "renderings": "Make digits in four renderings, whose translations are known.",
     "probe": "Classify by what a critic has learned without labels.",
     "equal": "Compare systems, learning rates and seeds under one budget.",
+    "matrix": "Every method on every data set under one budget.",
     "convert": "Translate files with a trained run.",
     "evaluate": "Score a run, beside the baselines.",
     "runs": "List and compare runs.",

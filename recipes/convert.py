@@ -13,6 +13,9 @@ def convert(
     input: str = "-",
     output: str = "-",
     to: str = "b",
+    source: str = "",
+    style: str = "",
+    seed: int | None = None,
     force: bool = False,
     which: Literal["best", "final"] = "best",
     tile: int = 0,
@@ -29,7 +32,10 @@ def convert(
         run: a run's folder, or a bundle.
         input: a file, a folder (with its sub-folders) or a quoted glob; of sentences -, left out, is what is typed or piped in.
         output: a file for one input file; a folder otherwise, made where it is missing; of sentences -, left out, prints them.
-        to: the side to translate into; a or b.
+        to: the side to translate into: a or b, or of many domains one's name.
+        source: of many domains the one that the input is from, where the method or the kind of file must know it.
+        style: of a method with many translations (munit) a file of side `to` that they are to look like.
+        seed: of the style where no file shows it.
         force: overwrite files that are there.
         which: the checkpoint that validation selected, or the final one.
         tile: side in pixels of the tiles that large pictures are cut into; 0: whole while memory lasts.
@@ -45,9 +51,14 @@ def convert(
             f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more"
         )
     translator = Translator.from_pretrained(run, which, device=device, precision=precision)
+    source = translator.source(to, source)
+    if style and not Path(style).is_file():
+        raise UserError(f"--style {style}: no such file")
+    if style or seed is not None:
+        translator.restyle(to, style, seed or 0)
     if "-" in (input, output):
-        return pipe(translator, input, output, to, force)
-    pairs = plan(input, output, translator.domains[translator.source(to)].suffixes)
+        return pipe(translator, input, output, to, source, force)
+    pairs = plan(input, output, translator.domains[source].suffixes)
     if hasattr(translator.domains[to], "speak_with"):
         translator.domains[to].speak_with(vocoder)
     taken = [out for _, out in pairs if out.exists()]
@@ -61,7 +72,7 @@ def convert(
         except OSError as error:
             raise UserError(f"{folder} cannot be made ({error.strerror}): choose another output") from error
     failed = 0
-    for _, problem in bar(translator.files(pairs, to, tile), len(pairs)):
+    for _, problem in bar(translator.files(pairs, to, tile, source=source), len(pairs)):
         if problem:
             failed += 1
             sys.stderr.write(f"skipped: {problem}\n")
@@ -70,7 +81,7 @@ def convert(
     print(f"{len(pairs) - failed} translated into {output}" + (f", {failed} skipped" if failed else ""))
 
 
-def pipe(translator, input: str, output: str, to: str, force: bool) -> None:
+def pipe(translator, input: str, output: str, to: str, source: str, force: bool) -> None:
     """Sentences, a line each, as they come; a terminal is answered line by line."""
     from contextlib import nullcontext
     from itertools import islice
@@ -78,17 +89,17 @@ def pipe(translator, input: str, output: str, to: str, force: bool) -> None:
     from recipes import kinds
     from translate.errors import UserError, reason
 
-    domain = translator.domains[translator.source(to)]
+    domain = translator.domains[source]
     kind = kinds.of(domain)
     if not hasattr(kind, "translated"):
         raise UserError(f"INPUT and OUTPUT are needed: {kind.ITEMS} do not go through pipes")
     if output != "-" and Path(output).exists() and not force:
         raise UserError(f"{output} exists already: --force overwrites it")
-    net, at_once = translator.system.translator(to), 1 if input == "-" and sys.stdin.isatty() else 64
+    net, at_once = translator.direction(source, to), 1 if input == "-" and sys.stdin.isatty() else 64
     try:
-        source = nullcontext(sys.stdin.buffer) if input == "-" else open(input, "rb")
+        said = nullcontext(sys.stdin.buffer) if input == "-" else open(input, "rb")
         sink = nullcontext(sys.stdout.buffer) if output == "-" else open(output, "wb")
-        with source as lines, sink as out:
+        with said as lines, sink as out:
             while part := list(islice(lines, at_once)):
                 texts = [line.decode("utf-8").rstrip("\r\n") for line in part]
                 translated = kind.translated(domain, net, texts, translator.device)

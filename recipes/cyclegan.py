@@ -16,6 +16,9 @@ def cyclegan(
     cycle: float | None = None,
     identity: float | None = None,
     adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    queue: int = 0,
+    penalty: float = 0.0,
+    ema: float = 0.999,
     **numbers,
 ) -> Recipe:
     """Translate between two collections that nobody paired, both ways. CycleGAN, arXiv:1703.10593.
@@ -31,15 +34,18 @@ def cyclegan(
         identity: weight of the identity loss, which keeps what both sides share. Pictures: 5 for photographs with a full budget,
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         adv: adversarial objective.
+        queue: items whose statistics a critic remembers beside the batch's; 0: none (UVCGANv2, arXiv:2303.16280, has 3).
+        penalty: weight of the critics' slope between data and fakes (UVCGANv2: 0.01).
+        ema: share of the averaged weights that a step keeps (UVCGANv2: 0.9999).
     """
 
-    own = dict(cycle=cycle, identity=identity, adv=adv)
+    own = dict(cycle=cycle, identity=identity, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):
         from translate.adv import OBJECTIVES
         from translate.systems.cyclegan import CycleGAN
 
-        cycle, identity = p.n["cycle"], p.n["identity"]
-        return CycleGAN(p.A, p.B, *p.networks(), adv=OBJECTIVES[adv], cycle=cycle, identity=identity, **p.replay())
+        weights = {key: p.n[key] for key in ("cycle", "identity", "penalty")}
+        return CycleGAN(p.A, p.B, *p.networks(), adv=OBJECTIVES[adv], **weights, **p.replay())
 
     return translation("CycleGAN", "Zhu et al. 2017, arXiv:1703.10593", system, own, a, b, **numbers)

@@ -9,21 +9,25 @@ def evaluate(
     run: str,
     a: str | None = None,
     b: str | None = None,
-    to: str = "b",
+    domains: list[str] | None = None,
+    to: str | None = None,
+    source: str | None = None,
     which: Literal["best", "final", "both"] = "both",
     data_root: str | None = None,
     device: str = "auto",
 ) -> None:
     """Score a run's translations of the test files, beside what costs nothing: the copied input and other floors of its kind.
 
-    Writes RUN/scores-<to>.json. Test files are the testA/testB (test.X or dev.X beside train.X) of the run's data; files trained on
+    Writes RUN/scores-<to>.json; of many domains RUN/scores-<source>-<to>.json for each direction, and prints their mean. Test files are the testA/testB (test.X or dev.X beside train.X) of the run's data; files trained on
     where there are none (said so).
 
     Args:
         run: a run's folder.
         a: other data than the run's, in the same words as when training.
         b: likewise.
-        to: the side to translate into.
+        domains: likewise, of a run with many domains, in their order.
+        to: the side to translate into; b where left out, of many domains each.
+        source: of many domains the one to translate; each where left out.
         which: the checkpoint that validation selected, the final one, or both.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         device: auto, cpu or cuda.
@@ -40,17 +44,70 @@ def evaluate(
         os.environ["UNPAIRED_DATA"] = data_root
     folder = Path(run)
     config = saved_config(folder)
-    specs = {"a": a or config["args"]["a"], "b": b or config["args"]["b"]}
-    rows, facts = score(folder, specs, to, ("best", "final") if which == "both" else (which,), device)
-    print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
-    print(table(rows, kinds.named(facts["kind"]).COLUMNS))
-    write_file(
-        folder / f"scores-{to}.json", json.dumps({"facts": facts, "rows": without_infinities(rows)}, indent=1).encode()
-    )
+    specs = sides(folder, config["args"], a, b, domains)
+    named, found = ("best", "final") if which == "both" else (which,), []
+    for one, other in wanted(specs, source, to):
+        rows, facts = score(folder, specs, other, named, device, one)
+        columns = kinds.named(facts["kind"]).COLUMNS
+        print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
+        print(table(rows, columns) + "\n")
+        stem = f"scores-{other}" if set(specs) == {"a", "b"} else f"scores-{one}-{other}"
+        content = json.dumps({"facts": facts, "rows": without_infinities(rows)}, indent=1)
+        write_file(folder / f"{stem}.json", content.encode())
+        found.append(rows)
+    if len(found) > 1:
+        print(f"the mean of {len(found)} directions:\n")
+        print(table(averaged(found), columns))
 
 
-def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device: str) -> tuple[dict, dict]:
-    """(rows of scores by name, facts about the measurement)"""
+def sides(folder, args: dict, a=None, b=None, domains=None) -> dict[str, str]:
+    """What the data of a run is called, by data key: as its config.yaml has it, or as it is given here."""
+    from recipes.translator import bundle_folder, read_json
+    from translate.errors import UserError
+
+    if not args.get("domains"):
+        return {"a": a or args["a"], "b": b or args["b"]}
+    keys = list(read_json(bundle_folder(folder) / "config.json").get("domains", {}))
+    if len(domains or keys) != len(keys):
+        raise UserError(f"--domains: this run has {len(keys)}, {', '.join(keys)}; give as many, in this order")
+    return dict(zip(keys, domains or args["domains"]))
+
+
+def wanted(specs: dict[str, str], source: str | None, to: str | None) -> list[tuple[str, str]]:
+    """(source, to) of each direction asked for: into b where there are two sides and nothing is said, every one of many."""
+    from recipes import kinds
+    from translate.errors import UserError
+
+    if set(specs) == {"a", "b"} and not (source or to):
+        return [("a", "b")]
+    for option, name in (("source", source), ("to", to)):
+        if name and name not in specs:
+            raise UserError(f"--{option} {name}: this run knows {' and '.join(specs)}")
+    found = [(one, other) for one, other in kinds.directions(specs) if source in (None, one) and to in (None, other)]
+    if not found:
+        raise UserError(f"--source {source} --to {to}: what is {to} already is not translated; name another")
+    return found
+
+
+def averaged(found: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The mean of each row's scores over several directions that all have it, without deviations."""
+    from statistics import fmean
+
+    rows = {name: [rows[name] for rows in found] for name in found[0] if all(name in rows for rows in found)}
+    return {
+        name: {
+            key: fmean(row[key] for row in same)
+            for key in same[0]
+            if not key.endswith("_sd") and all(key in row for row in same)
+        }
+        for name, same in rows.items()
+    }
+
+
+def score(
+    folder, specs: dict[str, str], to: str, which: tuple[str, ...], device: str, source: str = ""
+) -> tuple[dict, dict]:
+    """(rows of scores by name, facts about the measurement). source: of many domains the one that is translated."""
     import platform
     from datetime import date
 
@@ -64,11 +121,17 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
     names = [name for name in which if (folder / name).is_dir()]
     if not translators:
         names, translators = ["best"], [Translator.from_pretrained(folder, device=device)]
-    kind, source, files = tested(translators[0], specs, to)
+    kind, source, files = tested(translators[0], specs, to, source)
     if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
         names, translators = [" = ".join(names)], translators[:1]
     learned = {f"{name} (step {t.config['step']})": t for name, t in zip(names, translators)}
+    torch.manual_seed(0)  # of styles that are drawn
     rows, facts = kind.score(learned, files, source, to, folder)
+    if hasattr(translators[0].system.direction(source, to), "restyled"):
+        spread = diversity(translators[0], (files[source].test or files[source].train)[:20], source, to)
+        facts |= {
+            "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles"
+        }
     config = saved_config(folder)
     return rows, facts | {
         "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
@@ -78,14 +141,38 @@ def score(folder, specs: dict[str, str], to: str, which: tuple[str, ...], device
     }  # fmt: skip
 
 
-def tested(translator, specs: dict[str, str], to: str):
+STYLES = range(5)  # seeds
+
+
+def diversity(translator, items: list, source: str, to: str) -> float:
+    """How far two styles' translations of an input are apart: L1 in the numbers that networks see ([-1, 1] of pictures, of voices the
+    bands' deviations), of sentences the share of places with other words. The mean over items and pairs of styles."""
+    from itertools import combinations
+    from statistics import fmean
+
+    import torch
+
+    domain, net, found = translator.domains[source], translator.system.direction(source, to), []
+    for item in items:
+        s = domain.take(item.array)[0] if hasattr(item, "array") else domain.load(item)[0][:64]
+        drawn = [torch.randn(net.width, generator=torch.Generator().manual_seed(seed)) for seed in STYLES]
+        with torch.inference_mode():
+            outs = [domain.whole(net.restyled(style), s.to(translator.device)).x for style in drawn]
+        found += [
+            ((x - y).abs() if x.is_floating_point() else x != y).float().mean().item() for x, y in combinations(outs, 2)
+        ]
+    return fmean(found)
+
+
+def tested(translator, specs: dict[str, str], to: str, source: str = ""):
     """(the kind's module, the side that is translated, the files of both sides)"""
-    from domains.sources import find
+    from domains.sources import find, option
     from recipes import kinds
 
-    source = translator.source(to)
-    kind = kinds.of(translator.domains[to])
-    return kind, source, {side: kinds.keep(find(specs[side], side), kind, side) for side in (source, to)}
+    source = translator.source(to, source)
+    kind, pair = kinds.of(translator.domains[to]), set(specs) == {"a", "b"}
+    files = {side: find(specs[side], side if pair else "", option(side)) for side in (source, to)}
+    return kind, source, {side: kinds.keep(found, kind, side) for side, found in files.items()}
 
 
 def table(rows: dict[str, dict[str, float]], columns: dict) -> str:

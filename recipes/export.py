@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 
-def export(run: str, output: str, to: str = "b") -> None:
+def export(run: str, output: str, to: str = "b", source: str = "") -> None:
     """Write one direction as ONNX: input "x" [N,C,H,W] in [-1, 1], output "y" likewise; any N, H and W that the network takes.
 
     Args:
         run: a run's folder, or a bundle.
         output: the .onnx file.
         to: the side to translate into.
+        source: of many domains the one that the input is from, where the method must know it.
     """
     from recipes.translator import Translator
 
-    export_onnx(Translator.from_pretrained(run, device="cpu"), output, to)
+    export_onnx(Translator.from_pretrained(run, device="cpu"), output, to, source)
     print(f"written: {output}")
 
 
-def export_onnx(translator, output: str, to: str = "b") -> None:
+def export_onnx(translator, output: str, to: str = "b", source: str = "") -> None:
     import logging
     import warnings
 
@@ -26,24 +27,30 @@ def export_onnx(translator, output: str, to: str = "b") -> None:
 
     from translate.errors import UserError
     from translate.sample import Sample
+    from translate.systems.cogan import Inversion
 
     try:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UserError("ONNX export needs the onnx extra: pip install 'unpaired[onnx]'") from error
 
+    source = translator.source(to, source)
+    if isinstance(translator.system.direction(source, to), Inversion):
+        raise UserError(
+            "a CoGAN translates by a search, which ONNX cannot hold: convert with scripts/convert.py instead"
+        )
+
     class Plain(nn.Module):
         """Tensor -> tensor."""
 
         def __init__(self):
             super().__init__()
-            self.net = translator.system.translator(to)
+            self.net = translator.direction(source, to)
 
         def forward(self, x):
             return self.net(Sample(x)).x
 
-    source = translator.domains[translator.source(to)]
-    x = source.blank(2).x
+    x = translator.domains[source].blank(2).x
     sides = (
         {0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
         if x.ndim == 4

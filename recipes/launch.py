@@ -52,7 +52,8 @@ def _guarded(f: Callable, function: Callable, argv: list[str]) -> int:
 def _call(function: Callable, argv: list[str]) -> None:
     parser = _parser(function)
     parser.add_function_arguments(function, as_positional=True)
-    options = parser.parse_args(_bare_words(function, _bare_flags(parser, argv))).as_dict()
+    argv = _bare_flags(parser, _gathered(function, argv))
+    options = parser.parse_args(_bare_words(function, argv)).as_dict()
     options.pop("config", None)
     function(**options)
 
@@ -79,6 +80,25 @@ def _bare_words(function: Callable, argv: list[str]) -> list[str]:
             name = next(spare, None)
             placed.append(f"--{name}={word}" if name else word)
     return placed
+
+
+def _gathered(function: Callable, argv: list[str]) -> list[str]:
+    """`--domains x y z` for `--domains=["x", "y", "z"]`."""
+    import inspect
+    import json
+
+    lists = {f"--{name}" for name, p in inspect.signature(function).parameters.items() if "list[" in str(p.annotation)}
+    gathered, words = [], list(argv)
+    while words:
+        word = words.pop(0)
+        if word in lists:
+            end = next((i for i, w in enumerate(words) if w.startswith("--")), len(words))
+            if not words[:end] or words[0].startswith("["):
+                gathered.append(word)
+                continue
+            word, words = f"{word}={json.dumps(words[:end])}", words[end:]
+        gathered.append(word)
+    return gathered
 
 
 def _bare_flags(parser, argv: list[str]) -> list[str]:
@@ -116,7 +136,7 @@ def parse(recipe: Callable, argv: list[str]):
             raise UserError(f"--{old} is another program's flag; here it is {OLD_FLAGS[old]}")
     parser = _parser(recipe)
     parser.add_function_arguments(recipe)
-    argv = _bare_flags(parser, argv)
+    argv = _bare_flags(parser, _gathered(recipe, argv))
     place = parser.add_argument_group("run")
     place.add_argument("--out", type=str | None, default=None, help="the run's folder; default runs/<recipe>-<a>-<b>")
     place.add_argument(
@@ -141,7 +161,13 @@ def _underscored(arg: str) -> str:
 PLACE = ("out", "data_root", "device", "init_from", "check")
 
 
-def run(recipe_function: Callable, argv: list[str], words: tuple[str, ...] = ()) -> int:
+def run(
+    recipe_function: Callable,
+    argv: list[str],
+    words: tuple[str, ...] = (),
+    adjust: Callable = lambda recipe: recipe,
+) -> int:
+    """adjust: of the recipe, what no option says."""
     options = parse(recipe_function, argv).as_dict()
     options.pop("config", None)
     place = {key: options.pop(key) for key in PLACE}
@@ -154,7 +180,7 @@ def run(recipe_function: Callable, argv: list[str], words: tuple[str, ...] = ())
     from translate.loop import train
 
     device = runtime.start(place["device"])
-    recipe = replace(recipe_function(**options), name=recipe_function.__name__)
+    recipe = adjust(replace(recipe_function(**options), name=recipe_function.__name__))
     folders = [source for source in recipe.data.values() if isinstance(source, Folder)]
     for folder in folders:
         folder.scan()
@@ -280,12 +306,9 @@ def _flat(facts: dict) -> dict:
 def check(recipe, device) -> int:
     """Says what the data is and what training would cost, from a few real steps."""
     import resource
-    import time
 
     from domains.folder import Folder
     from translate import runtime
-    from translate.feed import batches
-    from translate.loop import Trainer, draws
 
     for side, folder in recipe.data.items():
         if not isinstance(folder, Folder):
@@ -293,16 +316,7 @@ def check(recipe, device) -> int:
         print(
             f"{side}: {folder.protocol}; {len(folder.bad)} unreadable, {len(folder.test)} for testing; {folder.domain.kind}"
         )
-    trainer = Trainer(recipe, device)
-    warm, timed = 2, 3
-    n = (warm + timed) * draws(trainer.system)
-    feed = batches(recipe.data, recipe.run.batch, 0, n, device)
-    for i in range(warm + timed):
-        if i == warm:
-            began = time.monotonic()
-        trainer.train_step(feed)
-    trainer.means()  # waits for the device
-    seconds = (time.monotonic() - began) / timed
+    seconds = pace(recipe, device)
     if device.type == "cuda":
         import torch
 
@@ -315,3 +329,21 @@ def check(recipe, device) -> int:
             f"{recipe.run.steps} steps of {seconds:.2f} s: about {total / 60:.0f} minutes, {memory:.1f} GiB; nothing was written"
         )
     return 0
+
+
+def pace(recipe, device, timed: int = 3, busy: bool = False) -> float:
+    """Seconds a step, measured on a few real ones. busy: on a CPU only those in which it computes: others may use the machine too."""
+    import time
+
+    from translate.loop import Trainer
+
+    clock = time.process_time if busy and device.type == "cpu" else time.monotonic
+    trainer, warm = Trainer(recipe, device), 2
+    feed = trainer.feed(recipe.data, 0, warm + timed)
+    for i in range(warm + timed):
+        if i == warm:
+            trainer.means()  # waits for the device
+            began = clock()
+        trainer.train_step(feed)
+    trainer.means()
+    return (clock() - began) / timed

@@ -5,6 +5,7 @@ A further one is a function here and a line there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from recipes.translation import NONE, Parts, translation
@@ -233,3 +234,184 @@ def xgan(
 
     own = dict(restore=restore, semantic=semantic, critic_z=critic_z, adv=adv)
     return translation("XGAN", "Royer et al. 2017, arXiv:1711.05139", system, own, a, b, generator=NONE, **numbers)
+
+
+def combogan(
+    a: str = "photos",
+    b: str = "vangogh",
+    domains: list[str] | None = None,
+    cycle: float | None = None,
+    restore: float = 0.0,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Any number of domains, an encoder and a decoder each; a step trains two of them. ComboGAN, arXiv:1712.06909.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        domains: in their place two collections or more, in the same words; each is called by its name.
+        cycle: weight of what came back.
+        restore: weight of each domain's own auto-encoder.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.combogan import ComboGAN
+
+        halves = zip(*(p.kind.halves(domain, p.n["width"], p.n["blocks"]) for domain in p.domains.values()))
+        critics = [p.critic(domain) for domain in p.domains.values()]
+        weights = dict(cycle=p.n["cycle"], restore=restore)
+        return ComboGAN(p.domains, *map(list, halves), critics, adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    own = dict(cycle=cycle, restore=restore, adv=adv)
+    paper = "Anoosheh et al. 2018, arXiv:1712.06909"
+    data = domains or a
+    return translation("ComboGAN", paper, system, own, data, None if domains else b, generator=NONE, **numbers)
+
+
+def content(
+    a: str = "photos",
+    b: str = "vangogh",
+    features: str = "auto",
+    content: float = 5.0,
+    warm: float = 0.2,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """No way back: a frozen encoder sees in the output what it saw in the input. After arXiv:1603.08155 and arXiv:1611.02200.
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        features: the encoder. vgg: VGG-19, for pictures; FILE: its weights, from elsewhere than the package; own: an auto-encoder's of
+            both sides, which learns ahead of the translators; auto: vgg for pictures of 32 pixels or more, own for all else.
+        content: weight of the difference between features.
+        warm: share of the steps in which an encoder of its own learns.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.content import Content
+
+        weights = dict(content=content, adv=OBJECTIVES[adv], warm=max(1, round(warm * p.n["steps"])))
+        return Content(p.A, p.B, *p.networks(), **p.seeing(features), **weights, **p.replay())
+
+    own = dict(features=features, content=content, warm=warm, adv=adv)
+    return translation(
+        "Frozen-encoder content loss", "after Johnson et al. 2016, arXiv:1603.08155", system, own, a, b, **numbers
+    )
+
+
+def ugatit(
+    a: str = "photos",
+    b: str = "vangogh",
+    cycle: float | None = None,
+    identity: float | None = None,
+    cam: float = 1000.0,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Attention to what tells the sides apart, by an auxiliary classifier; norms that choose (AdaLIN). U-GAT-IT, arXiv:1907.10830.
+
+    Args:
+        a: one collection, as for every method; AdaLIN and attending critics are for pictures, the latter for voices too.
+        b: the other.
+        cycle: weight of cycle consistency.
+        identity: weight of the identity loss.
+        cam: weight of the auxiliary classifiers.
+        adv: adversarial objective.
+    """
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.ugatit import UGATIT
+
+        weights = dict(cycle=p.n["cycle"], identity=p.n["identity"], cam=cam)
+        return UGATIT(p.A, p.B, *p.attending(), adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    own = dict(cycle=cycle, identity=identity, cam=cam, adv=adv)
+    return translation(
+        "U-GAT-IT", "Kim et al. 2020, arXiv:1907.10830", system, own, a, b,
+        generator=NONE, critic=NONE, scales=NONE, spectral=NONE, **numbers,
+    )  # fmt: skip
+
+
+def inpaint(
+    a: str = "photos",
+    b: str = "vangogh",
+    share: float = 0.4,
+    halves: bool = False,
+    **numbers,
+) -> Recipe:
+    """A start for other methods, no translator yet: networks that fill in what is hidden. UVCGAN, arXiv:2203.02557.
+
+    scripts/train.py inpaint --a photos --b vangogh, then
+    scripts/cyclegan.py --a photos --b vangogh --init-from runs/inpaint-photos-vangogh
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        share: of an item that is hidden.
+        halves: the networks of unit, which share a code, in place of cyclegan's.
+    """
+
+    def system(p: Parts):
+        from translate.modules.cycle import Pair
+        from translate.systems.inpainting import Inpainting
+
+        if not halves:
+            return Inpainting(p.A, p.B, p.direction(p.A, p.B), p.direction(p.B, p.A), share)
+        e_a, e_b, g_a, g_b = p.sharing_halves()
+        return Inpainting(p.A, p.B, Pair(e_a, g_b), Pair(e_b, g_a), share)
+
+    own = dict(share=share, halves=halves)
+    recipe = translation(
+        "Inpainting", "Torbunov et al. 2022, arXiv:2203.02557", system, own, a, b,
+        critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+    )  # fmt: skip
+    return replace(recipe, judge=None)  # of translations, and it makes none
+
+
+def munit(
+    a: str = "photos",
+    b: str = "vangogh",
+    style: int = 8,
+    restore: float | None = None,
+    cycle: float | None = None,
+    content: float = 1.0,
+    styled: float = 1.0,
+    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    **numbers,
+) -> Recipe:
+    """Content is kept, style is drawn: one input has many translations. MUNIT, arXiv:1804.04732.
+
+    scripts/convert.py RUN --to b --style starry-night.jpg photo.jpg painted.jpg, or --seed 1, 2, 3 ... for styles that are drawn
+
+    Args:
+        a: one collection, as for every method.
+        b: the other.
+        style: numbers that a style is made of.
+        restore: weight of each side's auto-encoder (lambda_x).
+        cycle: weight of what came back from the other side with its own style (section 5.1).
+        content: weight of a translation's content being its source's (lambda_c).
+        styled: weight of a translation's style being the one that was drawn (lambda_s).
+        adv: adversarial objective.
+    """
+    from translate.errors import at_least
+
+    at_least(1, style=style)
+
+    def system(p: Parts):
+        from translate.adv import OBJECTIVES
+        from translate.systems.munit import MUNIT
+
+        parts = zip(*(p.kind.styled(x, p.n["width"], p.n["blocks"], style) for x in (p.A, p.B)))
+        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], content=content, style=styled)
+        networks = [net for pair in parts for net in pair]
+        return MUNIT(p.A, p.B, *networks, *p.critics(), width=style, adv=OBJECTIVES[adv], **weights, **p.replay())
+
+    own = dict(style=style, restore=restore, cycle=cycle, content=content, styled=styled, adv=adv)
+    return translation("MUNIT", "Huang et al. 2018, arXiv:1804.04732", system, own, a, b, generator=NONE, **numbers)

@@ -7,12 +7,20 @@ from pathlib import Path
 LEARNED = {"best": "selected", "final": "final"}  # what evaluation calls a checkpoint -> what the page calls it
 
 
-def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "docs", device: str = "auto") -> None:
+def results(
+    run: str,
+    to: str = "b",
+    source: str = "",
+    data_root: str | None = None,
+    docs: str = "docs",
+    device: str = "auto",
+) -> None:
     """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
         run: a run's folder.
         to: the side to translate into.
+        source: of many domains the one to translate.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         docs: the folder that scores, samples and page are kept in.
         device: auto, cpu or cuda.
@@ -21,7 +29,7 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     import os
     from datetime import date
 
-    from recipes.evaluate import score, tested, without_infinities
+    from recipes.evaluate import score, sides, tested, without_infinities
     from recipes.runs import last_line
     from recipes.translator import Translator, saved_config
 
@@ -32,8 +40,8 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     folder = Path(run)
     config = saved_config(folder)
     args = config["args"]
-    specs = {"a": args["a"], "b": args["b"]}
-    rows, facts = score(folder, specs, to, ("best", "final"), device)
+    specs = sides(folder, args)
+    rows, facts = score(folder, specs, to, ("best", "final"), device, source)
     name = "-".join(
         [
             config["recipe"],
@@ -46,7 +54,9 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
     facts |= {
         "minutes": last_line(folder).get("seconds", 0) / 60,
         "step": last_line(folder).get("step", 0),
-        "args": {key: value for key, value in args.items() if key not in ("a", "b")},  # paths: the direction names them
+        "args": {
+            key: value for key, value in args.items() if key not in ("a", "b", "domains")
+        },  # paths: the direction names them
         "recipe": config["recipe"],
         "validation": config["validation"],
     }
@@ -54,7 +64,7 @@ def results(run: str, to: str = "b", data_root: str | None = None, docs: str = "
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
     translator = Translator.from_pretrained(folder, device=device)
-    kind, source, files = tested(translator, specs, to)
+    kind, source, files = tested(translator, specs, to, source)
     kind.samples(translator, files, source, to, kept / name)
     (Path(docs) / "results.md").write_text(
         page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))], kept)

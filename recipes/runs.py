@@ -42,11 +42,11 @@ def runs(folder: str = "runs", compare: str | None = None) -> None:
             table.add_column(column)
         for run, config in configs.items():
             best = read_json(run / "best" / "config.json")
-            said = {key: str(value) for key, value in config["args"].items()}
+            said = {key: " ".join(v) if isinstance(v, list) else str(v) for key, v in config["args"].items()}
             step, steps = last_line(run).get("step", 0), config["args"]["steps"]
             state = "finished" if (run / "final" / "config.json").exists() and step >= steps else "stopped or training"
             table.add_row(
-                run.name, config["recipe"], said.get("a", said.get("data", "")), said.get("b", said.get("model", "")), f"{step}/{steps}", state,
+                run.name, config["recipe"], next((said[key] for key in ("domains", "a", "data") if said.get(key, "None") != "None"), ""), said.get("b", said.get("model", "")), f"{step}/{steps}", state,
                 _short(best.get("scores", {}).get("score", "")), _short(best.get("step", "")), config["environment"]["device"],
             )  # fmt: skip
     Console(width=None if Console().is_terminal else 160).print(table)

@@ -1,4 +1,4 @@
-"""What every recipe of a translator between two sides shares: the data, networks that suit it, the numbers."""
+"""What every recipe of a translator shares: the data, networks that suit it, the numbers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,61 @@ NONE = ""  # of an option: the method has nothing that it could choose
 
 @dataclass
 class Parts:
-    """What a method puts its system together from. A, B: domains; n: every number by its option's name."""
+    """What a method puts its system together from. domains: by their keys; n: every number by its option's name."""
 
     kind: ModuleType
-    A: Any  # a type that loads torch has no place here: --help answers at once
-    B: Any
+    domains: dict[str, Any]  # a type that loads torch has no place here: --help answers at once
     n: dict[str, Any]
 
-    def direction(self, source, target):
-        return self.kind.direction(source, target, **{key: self.n[key] for key in ("generator", "width", "blocks")})
+    @property
+    def A(self):
+        """The first domain; of two, side a."""
+        return next(iter(self.domains.values()))
+
+    @property
+    def B(self):
+        return self.domains["b"]
+
+    def direction(self, source, target, styles: int = 0):
+        numbers = {key: self.n[key] for key in ("generator", "width", "blocks")}
+        return self.kind.direction(source, target, **numbers, styles=styles)
 
     def critic(self, domain):
-        return self.kind.critic(
-            domain, **{key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
-        )
+        numbers = {key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
+        critic = self.kind.critic(domain, **numbers)
+        return self.remembering(critic) if self.n.get("queue") else critic
+
+    def remembering(self, critic):
+        from translate.errors import UserError
+        from translate.modules.memory import remember
+
+        try:
+            return remember(critic, self.n["queue"])
+        except ValueError as error:
+            raise UserError(
+                f"--queue {self.n['queue']}: {error} in --critic {self.n['critic']}; give another"
+            ) from error
+
+    def seeing(self, features: str) -> dict:
+        """The frozen encoder, or one that learns first and its decoder."""
+        from translate.errors import UserError
+
+        pictures = hasattr(self.kind, "seeing")
+        if features != "own" and pictures and (features != "auto" or self.A.size >= 32):
+            return dict(see=self.kind.seeing(self.A, None if features in ("auto", "vgg") else features))
+        if features not in ("own", "auto"):
+            raise UserError(f"--features {features}: there is such a network for pictures alone; give own")
+        if self.A.kind != self.B.kind:
+            raise UserError(f"--features own: one encoder cannot read {self.A.kind} and {self.B.kind}; give vgg")
+        see, show = self.kind.halves(self.A, self.n["width"], self.n["blocks"])
+        return dict(see=see, show=show)
+
+    def attending(self) -> tuple:
+        """Both directions, both critics, with attention."""
+        numbers = {key: self.n[key] for key in ("width", "blocks")}
+        critics = (self.kind.attending_critic(d, self.n["width"], self.n["layers"]) for d in (self.A, self.B))
+        sides = ((self.A, self.B), (self.B, self.A))
+        return *(self.kind.attending(source, target, **numbers) for source, target in sides), *critics
 
     def critics(self) -> tuple:
         return self.critic(self.A), self.critic(self.B)
@@ -79,8 +120,8 @@ def translation(
     paper: str,
     build: Callable[[Parts], Any],
     own: dict[str, float | str | None],
-    a: str,
-    b: str,
+    a: str | list[str],
+    b: str | None,
     steps: int | None = None,
     size: int | None = None,
     batch: int | None = None,
@@ -99,10 +140,11 @@ def translation(
     seed: int = 0,
     budget: Literal["auto", "laptop", "full"] = "auto",
 ) -> Recipe:
-    """A method between two collections of one kind, which follows from the files' suffixes.
+    """A method between collections of one kind, which follows from the files' suffixes.
 
     build: Parts -> System
     own: the method's options beside the ones below, as they were given; None: what suits the kind.
+    a, b: both sides; of a method for any number of domains a is the list of them, b None.
 
     Args:
         a: one collection: a folder (plain, or with trainA/trainB inside), a glob, @list.txt, an .npz, a file of sentences, or a name.
@@ -135,12 +177,13 @@ def translation(
     if budget == "auto":
         budget = "full" if torch.cuda.is_available() else "laptop"
     kind, data = open_data(a, b, size, budget == "full", seed)
-    A, B = data["a"].domain, data["b"].domain
+    domains = {key: folder.domain for key, folder in data.items()}
+    first = next(iter(domains.values()))
     said = dict(
         steps=steps, batch=batch, lr=lr, lr_d=lr_d, pool=pool, generator=generator, width=width, blocks=blocks,
         critic=critic, layers=layers, scales=scales, spectral=spectral,
     ) | own  # fmt: skip
-    suits = kind.numbers(A, budget == "full")
+    suits = kind.numbers(first, budget == "full")
     suits["restore"] = suits["cycle"]  # both are distances to the input
     n = {key: suits.get(key) if value is None else value for key, value in said.items()}
     n = {key: value for key, value in n.items() if value != NONE}
@@ -150,7 +193,7 @@ def translation(
     at_least(
         0, micro=micro, seed=seed, **{key: n[key] for key in ("blocks", *weights, "pool", "lr", "lr_d") if key in n}
     )
-    n |= dict(size=A.size, micro=micro, precision=precision, seed=seed, budget=budget)
+    n |= dict(size=first.size, micro=micro, precision=precision, seed=seed, budget=budget)
 
     every = max(10, n["steps"] // 20)
     run = Run(
@@ -159,6 +202,7 @@ def translation(
         micro,
         {"g": n["lr"], "d": n["lr_d"], "e": n["lr"]},  # e: where codes have a learner of their own
         precision=precision,
+        **({"ema": n["ema"]} if "ema" in n else {}),
         seed=seed,
         log_every=max(1, min(50, n["steps"] // 100)),
         sample_every=every,
@@ -167,10 +211,11 @@ def translation(
     )
     return Recipe(
         data,
-        lambda: build(Parts(kind, A, B, n)),
+        lambda: build(Parts(kind, domains, n)),
         run,
         judge=kind.Judge(),
         args=n,
-        title=f"{method}: {data['a'].name} ↔ {data['b'].name}",
+        title=f"{method}: {' ↔ '.join(folder.name for folder in data.values())}",
         paper=paper,
+        then=f"translate: python scripts/convert.py {{out}} --to {[*data][-1]} INPUT OUTPUT",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,9 @@ class Translator:
         try:
             module = importlib.import_module(RECIPES[config["recipe"]])
             self.domains = {key: build_domain(spec) for key, spec in config["domains"].items()}
-            recipe = getattr(module, config["recipe"])(**config["args"] | self.domains)
+            function = getattr(module, config["recipe"])
+            pair = set(self.domains) == {"a", "b"} and "a" in inspect.signature(function).parameters
+            recipe = function(**config["args"] | (self.domains if pair else {"domains": self.domains}))
             self.system: System = recipe.system()
             loaded = self.system.load_state_dict(tensors, strict=False)
             missing = set(bundle.parts(self.system)) & set(loaded.missing_keys) or loaded.unexpected_keys
@@ -53,6 +56,7 @@ class Translator:
         if missing:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
         self.system.to(self.device).eval().requires_grad_(False)
+        self.styles: dict[str, torch.Tensor] = {}  # of a method with many translations, by domain
 
     @classmethod
     def from_pretrained(cls, path: str | Path, which: str = "best", **kw) -> Translator:
@@ -63,36 +67,76 @@ class Translator:
         config = {k: v for k, v in self.config.items() if k not in ("weights", "sha256")}
         bundle.save_bundle(Path(folder), self.tensors, config, bundle.card(config, Path(folder).name))
 
-    def source(self, to: str) -> str:
-        """The domain that is translated into `to`, where there are two."""
-        if to not in self.domains:
-            raise UserError(f"--to {to}: this translator knows {' and '.join(self.domains)}")
-        return next(key for key in self.domains if key != to)
+    def source(self, to: str, said: str = "") -> str:
+        """The domain that is translated into `to`: the one that was said, or else the other one.
+
+        Of more than two it may be left out where neither the networks nor the scale of numbers that they see depend on it.
+        """
+        known = f"this translator knows {' and '.join(self.domains)}"
+        for option, name in (("to", to), ("source", said or to)):
+            if name not in self.domains:
+                raise UserError(f"--{option} {name}: {known}")
+        if said == to:
+            raise UserError(f"--source {said}: what is {to} already is not translated; name another")
+        first, *others = [key for key in self.domains if key != to]
+        scales = [self.domains[key].normalise(self.domains[key].blank(1)).x for key in (first, *others)]
+        alike = type(self.system).direction is System.direction and all(torch.equal(x, scales[0]) for x in scales)
+        if not said and others and not alike:
+            raise UserError(f"--to {to} alone: {known}; say with --source which of them the input is")
+        return said or first
 
     @torch.inference_mode()
-    def translate(self, s: Sample, to: str = "b", tile: int = 0) -> Sample:
-        """A batch of whole, normalised samples of equal shape. tile: see the domain's `whole`."""
-        domain, net = self.domains[self.source(to)], self.system.translator(to)
-        with runtime.autocast(self.device, self.precision):
-            return domain.whole(net, s.to(self.device), tile)
+    def restyle(self, to: str, file: str | Path = "", seed: int = 0) -> None:
+        """How translations into `to` look from here on: in the style of a file, or in one that is drawn."""
+        net, domain = self.system.direction(self.source(to), to), self.domains[to]
+        if not hasattr(net, "restyled"):
+            raise UserError(
+                f"--style {file}: {self.config['recipe']} gives an input one translation; munit gives it many"
+            )
+        if not file:
+            self.styles[to] = torch.randn(net.width, generator=torch.Generator().manual_seed(seed))
+            return
+        if domain.blank(1).mask is not None:
+            s = domain.load(Path(file))[0]  # sentences: the mean of their styles
+        else:
+            s = domain.normalise(domain.collate(domain.views(domain.decode(Path(file)))[:1]))
+        self.styles[to] = self.system.style_of(to, s.to(self.device)).mean(0).cpu()
 
-    def __call__(self, item: Any, to: str = "b") -> Any:
+    def direction(self, source: str, to: str) -> torch.nn.Module:
+        """The network of a direction; one that wants a style has the one chosen by `restyle`, or that of seed 0."""
+        net = self.system.direction(source, to)
+        if not hasattr(net, "restyled"):
+            return net
+        if to not in self.styles:
+            self.restyle(to)
+        return net.restyled(self.styles[to])
+
+    @torch.inference_mode()
+    def translate(self, s: Sample, to: str = "b", tile: int = 0, source: str = "") -> Sample:
+        """A batch of whole, normalised samples of equal shape. tile: see the domain's `whole`. source: of more than two domains."""
+        source = self.source(to, source)
+        with runtime.autocast(self.device, self.precision):
+            return self.domains[source].whole(self.direction(source, to), s.to(self.device), tile)
+
+    def __call__(self, item: Any, to: str = "b", source: str = "") -> Any:
         """A PIL image, an array [H,W,3] or [H,W] of uint8, a sentence: what the domain's `take` takes; the same kind comes back."""
-        s, origin = self.domains[self.source(to)].take(item)
-        return self.domains[to].give(self.translate(s, to), origin)
+        source = self.source(to, source)
+        s, origin = self.domains[source].take(item)
+        return self.domains[to].give(self.translate(s, to, source=source), origin)
 
     def files(
-        self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8
+        self, pairs: Iterable[tuple[Path, Path]], to: str = "b", tile: int = 0, batch: int = 8, source: str = ""
     ) -> Iterator[tuple[Path, str]]:
         """Translates each (input, output); reading, translating and writing overlap, equal sizes go together.
 
         Yields (input, "") or (input, why it was skipped) in order of completion.
         """
-        source, target = self.domains[self.source(to)], self.domains[to]
+        source = self.source(to, source)
+        target = self.domains[to]
 
         def read(pair):
             try:
-                return pair, *source.load(pair[0])
+                return pair, *self.domains[source].load(pair[0])
             except UserError as error:
                 return pair, error, None
 
@@ -115,7 +159,7 @@ class Translator:
                     if shape is None:
                         yield members[0][0][0], str(members[0][1])
                         continue
-                    out = self.translate(Sample.cat([s for _, s, _ in members]), to, tile).to("cpu")
+                    out = self.translate(Sample.cat([s for _, s, _ in members]), to, tile, source).to("cpu")
                     ends = accumulate(len(s) for _, s, _ in members)
                     writing += [
                         writers.submit(write, pair, out[end - len(s) : end], origin)

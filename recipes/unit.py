@@ -17,6 +17,9 @@ def unit(
     cycle: float | None = None,
     kl: float = 0.01,
     adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    queue: int = 0,
+    penalty: float = 0.0,
+    ema: float = 0.999,
     **numbers,
 ) -> Recipe:
     """Translate between two collections through a code that both sides share. UNIT, arXiv:1703.00848.
@@ -30,14 +33,17 @@ def unit(
         cycle: weight of cycle consistency.
         kl: weight of the codes' divergence from the standard normal, nats a number.
         adv: adversarial objective.
+        queue: items whose statistics a critic remembers beside the batch's; 0: none (UVCGANv2, arXiv:2303.16280, has 3).
+        penalty: weight of the critics' slope between data and fakes (UVCGANv2: 0.01).
+        ema: share of the averaged weights that a step keeps (UVCGANv2: 0.9999).
     """
-    own = dict(restore=restore, cycle=cycle, kl=kl, adv=adv)
+    own = dict(restore=restore, cycle=cycle, kl=kl, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):
         from translate.adv import OBJECTIVES
         from translate.systems.unit import UNIT
 
-        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], kl=kl)
+        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], kl=kl, penalty=penalty)
         return UNIT(p.A, p.B, *p.sharing_halves(), *p.critics(), adv=OBJECTIVES[adv], **weights, **p.replay())
 
     paper = "Liu et al. 2017, arXiv:1703.00848"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def voice(
     a: str = "slt",
     b: str = "rms",
+    domains: list[str] | None = None,
     method: Literal["cycle", "disentangle"] = "cycle",
     steps: int | None = None,
     size: int | None = None,
@@ -34,11 +35,13 @@ def voice(
     """Say one speaker's sentences in another's voice, without a sentence that both have said; both ways.
 
     The built-in voices, a woman and a man: scripts/voice.py --a slt --b rms
+    Any number of voices: scripts/voice.py --domains anna/ boris/ chloe/ --method disentangle
     Expected scores: docs/results.md.
 
     Args:
         a: one speaker: a folder of recordings (plain, or with trainA/trainB inside), a glob, @list.txt, or a name.
         b: the other.
+        domains: in their place two speakers or more (method disentangle).
         method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); disentangle: one auto-encoder whose code hides the speaker
             (arXiv:1804.02812).
         steps: training steps.
@@ -63,23 +66,31 @@ def voice(
     import inspect
     from dataclasses import replace
 
+    from domains.sources import option
     from recipes.cyclegan import cyclegan
+    from recipes.translation import translation
     from translate.errors import UserError, at_least
 
     at_least(0, hide=hide, real=real, hear=hear, second=second)
     if second > 1:
         raise UserError(f"--second {second}: it is a share of the steps; give 1 at most")
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
-    recipe = cyclegan(
-        a, b, steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity,
-        generator=generator, width=width, blocks=blocks, precision=precision, seed=seed, budget=budget,
+    if domains and method == "cycle":
+        raise UserError("--domains: --method cycle is between two voices; give --method disentangle")
+    numbers = dict(
+        steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, generator=generator, width=width, blocks=blocks,
+        precision=precision, seed=seed, budget=budget,
     )  # fmt: skip
-    if "mels" != recipe.data["a"].domain.spec()["domain"]:
-        raise UserError(
-            f"--a {recipe.data['a'].name}: no recordings; scripts/cyclegan.py takes collections of any kind"
-        )
+    if domains:
+        recipe = translation("Voices", "", disentangled, dict(cycle=cycle, identity=identity), domains, None, **numbers)
+    else:
+        recipe = cyclegan(a, b, cycle=cycle, identity=identity, **numbers)
+    key, first = next(iter(recipe.data.items()))
+    if "mels" != first.domain.spec()["domain"]:
+        raise UserError(f"{option(key)} {first.name}: no recordings; scripts/cyclegan.py takes collections of any kind")
     args = {key: value for key, value in recipe.args.items() if key in inspect.signature(voice).parameters} | own
-    recipe = replace(recipe, args=args, title=f"Voices: {recipe.data['a'].name} ↔ {recipe.data['b'].name}")
+    names = " ↔ ".join(folder.name for folder in recipe.data.values())
+    recipe = replace(recipe, args=args, title=f"Voices: {names}")
     return recipe if method == "cycle" else disentangled(recipe)
 
 
@@ -92,7 +103,7 @@ def disentangled(recipe: Recipe) -> Recipe:
     from translate.systems.disentangle import DisentangleAE
 
     args, domains = recipe.args, {key: source.domain for key, source in recipe.data.items()}
-    first, n, width = domains["a"], len(domains), args["width"]
+    first, n, width = next(iter(domains.values())), len(domains), args["width"]
 
     def system() -> DisentangleAE:
         return DisentangleAE(

@@ -17,9 +17,13 @@ from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, Picture
 from domains.vocoders import BANDS
+from recipes.kinds import images as image_kind
+from recipes.kinds import mels as mel_kind
+from recipes.kinds import tokens as token_kind
 from tests.tokens import Sentences, Tokens
 from tests.voices import voice_source
 from translate import penalty
+from translate.adv import least_squares
 from translate.loop import Trainer
 from translate.modules.conditional import (
     AuxiliaryClass,
@@ -28,6 +32,7 @@ from translate.modules.conditional import (
     Join,
     Joined,
     LabelEmbedding,
+    Naming,
     OneHot,
     Pooled,
     Realism,
@@ -35,9 +40,11 @@ from translate.modules.conditional import (
 )  # fmt: skip
 from translate.modules.contrast import PatchContrast
 from translate.modules.cycle import Pair, Towards
+from translate.modules.memory import remember
 from translate.modules.noise import FromNoise, ToCode
 from translate.modules.shared import LatentCritic, share
 from translate.nets import dcgan
+from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.gated import SpeakerCritic
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
 from translate.recipe import Recipe, Run
@@ -48,13 +55,19 @@ from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
 from translate.systems.cogan import CoGAN
+from translate.systems.combogan import ComboGAN
+from translate.systems.content import Content
 from translate.systems.cut import CUT
 from translate.systems.cyclegan import CycleGAN
 from translate.systems.disentangle import DisentangleAE
 from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
+from translate.systems.inpainting import Inpainting
+from translate.systems.munit import MUNIT
 from translate.systems.plain import Plain
+from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
+from translate.systems.ugatit import UGATIT
 from translate.systems.unit import UNIT, Coded
 from translate.systems.xgan import XGAN
 
@@ -87,6 +100,8 @@ def sentence_source(name: str) -> Sentences:
 
 
 EVERY = ("images", "tokens", "mels")
+KINDS = {"images": image_kind, "tokens": token_kind, "mels": mel_kind}
+GENERATOR = {"images": "residual", "tokens": "editor", "mels": "gated"}
 SOURCES = {"images": picture_source, "tokens": sentence_source, "mels": voice_source}
 ENCODER = {"images": dict(width=4, down=1, blocks=1), "tokens": {}, "mels": dict(width=4, blocks=1, hidden=8)}
 DECODER = {"images": dict(width=4, down=1), "tokens": {}, "mels": dict(width=4)}
@@ -132,6 +147,47 @@ def directions(system: type[Plain], **how):
     return build
 
 
+def remembering(kind: str, data: dict, batch: int, pool: int) -> System:
+    """CycleGAN with UVCGANv2's critics."""
+    system = directions(CycleGAN, penalty=0.01)(kind, data, batch, pool)
+    for critic in (system.d_a, system.d_b):
+        remember(critic, 3)
+    return system
+
+
+def content(kind: str, data: dict, batch: int, pool: int) -> System:
+    A = data["a"].domain
+    see, show = A.encoder(**ENCODER[kind]), A.decoder(**DECODER[kind])
+    return directions(Content, see=see, show=show, warm=1)(kind, data, batch, pool)
+
+
+def inpainting(kind: str, data: dict, *_) -> System:
+    A, B = (data[side].domain for side in "ab")
+    pairs = (Pair(s.encoder(**ENCODER[kind]), t.decoder(**DECODER[kind])) for s, t in ((A, B), (B, A)))
+    return Inpainting(A, B, *pairs)
+
+
+def ugatit(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    critics = [attending_critic(kind, domain) for domain in (A, B)]
+    return UGATIT(A, B, attending(kind, A, B), attending(kind, B, A), *critics, pool=pool, batch=batch)
+
+
+def attending(kind: str, source, target) -> Attending:
+    decoder = AdaptiveDecoder(3, 4, 1, 1) if kind == "images" else target.decoder(**DECODER[kind])
+    return Attending(source.encoder(**ENCODER[kind]), decoder, CODE[kind])
+
+
+def attending_critic(kind: str, domain) -> nn.Module:
+    if kind == "tokens":
+        return domain.critic(**CRITIC[kind])
+    if kind == "mels":
+        frames = domain.critic(**CRITIC[kind])
+        return AttendingCritic(nn.Sequential(nn.Flatten(1, 2), frames.body), frames.head, 4)
+    patches = domain.critic(width=4, layers=1).scales[0]
+    return AttendingCritic(patches.body, patches.head, patches.head.in_channels)
+
+
 def cut(kind: str, data: dict, batch: int, pool: int) -> System:
     A, B = (data[side].domain for side in "ab")
     a2b, b2a = (Pair(s.encoder(**ENCODER[kind]), t.decoder(**DECODER[kind])) for s, t in ((A, B), (B, A)))
@@ -175,8 +231,33 @@ def aligned(system: type[Aligned]):
     return build
 
 
-def three_voices(kind: str) -> dict:
+def three_sides(kind: str) -> dict:
     return {side: SOURCES[kind](side) for side in "abc"}
+
+
+def stargan(kind: str, data: dict, batch: int, pool: int) -> System:
+    domains = {key: source.domain for key, source in data.items()}
+    net, d = KINDS[kind].direction, domains["a"].critic(**CRITIC[kind])
+    g = net(domains["a"], domains["a"], GENERATOR[kind], width=4, blocks=2, styles=3)
+    weights = dict(
+        adv=least_squares, identity=1.0, penalty=1.0
+    )  # inside its margins the hinge gives a bias no gradient
+    return StarGAN(domains, g, Naming(d, 3), **weights, pool=pool, batch=batch)
+
+
+def munit(kind: str, data: dict, batch: int, pool: int) -> System:
+    A, B = (data[side].domain for side in "ab")
+    parts = zip(*(KINDS[kind].styled(x, 4, 1, 3) for x in (A, B)))
+    critics = (domain.critic(**CRITIC[kind]) for domain in (A, B))
+    return MUNIT(A, B, *(net for pair in parts for net in pair), *critics, width=3, cycle=1.0, pool=pool, batch=batch)
+
+
+def combogan(kind: str, data: dict, batch: int, pool: int) -> System:
+    domains = {key: source.domain for key, source in data.items()}
+    e, g, d = zip(
+        *((x.encoder(**ENCODER[kind]), x.decoder(**DECODER[kind]), x.critic(**CRITIC[kind])) for x in domains.values())
+    )
+    return ComboGAN(domains, e, g, d, restore=1.0, pool=pool, batch=batch)
 
 
 def disentangle(kind: str, data: dict, batch: int, pool: int) -> System:
@@ -290,6 +371,9 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
 
 SYSTEMS = {
     CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
+    Content: Case(content, two_sides, EVERY),
+    Inpainting: Case(inpainting, two_sides, EVERY),
+    UGATIT: Case(ugatit, two_sides, EVERY),
     UNIT: Case(coded(UNIT), two_sides, EVERY),
     CoGAN: Case(cogan, two_sides, EVERY),
     XGAN: Case(coded(XGAN), two_sides, EVERY),
@@ -306,7 +390,10 @@ SYSTEMS = {
     BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
     StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
-    DisentangleAE: Case(disentangle, three_voices, ("mels",)),
+    StarGAN: Case(stargan, three_sides, EVERY),
+    MUNIT: Case(munit, two_sides, EVERY),
+    ComboGAN: Case(combogan, three_sides, EVERY),
+    DisentangleAE: Case(disentangle, three_sides, ("mels",)),
 }
 CASES = [(system, kind) for system, case in SYSTEMS.items() for kind in case.kinds]
 NAMES = [f"{system.__name__}-{kind}" for system, kind in CASES]

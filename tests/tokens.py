@@ -49,11 +49,11 @@ class Tokens(tokens.Tokens):
     tokenizer: str = made_up()
     length: int = 8
 
-    def encoder(self, width: int = 6) -> nn.Module:
-        return super().encoder(width=width, blocks=1)
+    def encoder(self, width: int = 6, blocks: int = 1) -> nn.Module:
+        return super().encoder(width=width, blocks=blocks)
 
-    def decoder(self, width: int = 6) -> nn.Module:
-        return super().decoder(width=width)
+    def decoder(self, width: int = 6, **kw) -> nn.Module:
+        return super().decoder(width=width, **kw)
 
     def critic(self, width: int = 6) -> nn.Module:
         return super().critic(width=width, layers=1)

@@ -1,6 +1,6 @@
 """The bundle: what a translator travels in. Weights as safetensors, `config.json`, a model card; all that `convert.py` needs.
 
-The config names the recipe and its arguments and describes both domains, so that the networks are rebuilt without the data;
+The config names the recipe and its arguments and describes the domains, so that the networks are rebuilt without the data;
 it holds no code.
 """
 
@@ -23,13 +23,13 @@ from .system import System
 
 CARD = """# {title}
 
-A translator between two collections that nobody paired, made by `unpaired`.
+A translator between collections that nobody paired, made by `unpaired`.
 
 - Method: {paper}
 - Recipe `{recipe}`, step {step}: {args}
 - Validation: {scores}
 
-    python scripts/convert.py {folder} --to b INPUT OUTPUT
+    python scripts/convert.py {folder} --to {to} INPUT OUTPUT
 """
 
 
@@ -62,7 +62,7 @@ def export(folder: Path, system: System, recipe: Recipe, step: int, scores: dict
 
 def card(config: dict, folder: str) -> str:
     scores = ", ".join(f"{k} {v:.4f}" for k, v in config["scores"].items()) or "not selected by validation"
-    return CARD.format(**config | {"scores": scores, "folder": folder})
+    return CARD.format(**config | {"scores": scores, "folder": folder, "to": [*config["domains"]][-1]})
 
 
 def score(folder: Path) -> float:

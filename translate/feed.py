@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 
+import numpy as np
 import torch
 
 from . import runtime
@@ -13,14 +16,22 @@ from .sample import Sample
 
 
 def batches(
-    data: dict[str, Source], batch: int, first: int, last: int, device: torch.device
+    data: dict[str, Source],
+    batch: int,
+    first: int,
+    last: int,
+    device: torch.device,
+    chosen: Callable[[int], Iterable[str]] | None = None,
 ) -> Iterator[dict[str, Sample]]:
-    """This process's rows of draws `first` to `last`, read ahead by a thread, on the device, normalised."""
+    """This process's rows of draws `first` to `last`, read ahead by a thread, on the device, normalised.
+
+    chosen: the keys of data that draw i is of; None: all of them.
+    """
     share = batch // runtime.world_size()
 
     def draw(i: int) -> dict[str, Sample]:
         start = i * batch + runtime.rank() * share
-        return {key: source.rows(range(start, start + share)) for key, source in data.items()}
+        return {key: data[key].rows(range(start, start + share)) for key in (chosen(i) if chosen else data)}
 
     with ThreadPoolExecutor(1, "feed") as thread:
         ahead = [thread.submit(draw, i) for i in range(first, min(first + 2, last))]
@@ -33,3 +44,9 @@ def batches(
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def drawn(keys: Iterable[str], n: int, seed: int, step: int) -> tuple[str, ...]:
+    """n of the keys, in their own order, as a function of (seed, step): the same ones on every process."""
+    sets = list(combinations(keys, n))
+    return sets[np.random.default_rng([seed, zlib.crc32(b"domains"), step]).integers(len(sets))]

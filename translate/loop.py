@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from . import bundle, checkpoint, runtime
 from .ema import EMA
 from .errors import UserError
-from .feed import batches
-from .recipe import Recipe, Run
+from .feed import batches, drawn
+from .recipe import Recipe, Run, Source
 from .sample import Sample
 from .system import System, Update
 
@@ -41,6 +41,12 @@ class Trainer:
         self.seconds = 0.0  # spent training, over all starts
         # what an update logs -> sums, how many were finite, how many: since the last log, on the device, no step waits for it
         self.sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
+
+    def feed(self, data: dict[str, Source], first: int, last: int) -> Iterator[dict[str, Sample]]:
+        """The batches of steps `first` to `last`."""
+        n, some = draws(self.system), self.system.at_once
+        chosen = (lambda i: drawn(data, some, self.run.seed, i // n)) if some else None
+        return batches(data, self.run.batch, first * n, last * n, self.device, chosen)
 
     def train_step(self, feed) -> None:
         """All updates of one step. Updates of the same repetition share a batch."""
@@ -86,12 +92,20 @@ class Trainer:
         """Of each term since the last `forget`; raises NotFinite with the term that was the first to go."""
         if not self.sums:
             return {}
-        keys = [key for group in self.sums for key in group]
-        stacked = torch.cat([torch.stack([total, finite]) / n for total, finite, n in self.sums.values()], 1)
-        means, finite = stacked.tolist()  # the one wait
-        if min(finite) < 1:
-            raise NotFinite(keys[finite.index(min(finite))])
-        return dict(zip(keys, means))
+        keys = [
+            key for group in self.sums for key in group
+        ]  # a term may belong to several: of pairs that share a domain
+        stacked = torch.cat(
+            [torch.stack([total, finite, torch.full_like(total, n)]) for total, finite, n in self.sums.values()], 1
+        )
+        whole: dict[str, tuple[float, ...]] = {}
+        for key, *new in zip(keys, *stacked.tolist()):  # the one wait
+            whole[key] = tuple(map(sum, zip(whole.get(key, (0, 0, 0)), new)))
+        share = {key: finite / n for key, (_, finite, n) in whole.items()}
+        first = min(share, key=share.__getitem__)
+        if share[first] < 1:
+            raise NotFinite(first)
+        return {key: total / n for key, (total, _, n) in whole.items()}
 
     def forget(self) -> None:
         self.sums = {}
@@ -166,8 +180,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
     for note in notes:
         log.note(note)
     best = bundle.score(out / "best")
-    per_step = draws(trainer.system)
-    feed = batches(recipe.data, run.batch, trainer.step * per_step, run.steps * per_step, device)
+    feed = trainer.feed(recipe.data, trainer.step, run.steps)
     n = trainer.system.shown
     shown = {key: source.domain.normalise(source.preview(n).to(device)) for key, source in recipe.data.items()}
 

@@ -37,6 +37,12 @@ def gradient(critic: nn.Module, real: Sample, fake: Sample, c: Sample | None = N
     return (_slopes(critic, between(real, fake, share), c) - 1).square().mean()
 
 
+def flat(critic: nn.Module, real: Sample, fake: Sample, c: Sample | None = None) -> Tensor:
+    """E |grad D|^2 at random points between real and fake, lightly weighted: 0.01 (UVCGANv2, arXiv:2303.16280, section 3)."""
+    share = torch.rand(len(real), device=real.x.device)
+    return _slopes(critic, between(real, fake, share), c).square().mean()
+
+
 def r1(critic: nn.Module, real: Sample, fake: Sample, c: Sample | None = None) -> Tensor:
     """E |grad D|^2 on data (Mescheder 2018, arXiv:1801.04406, eq. 9: its weight is gamma / 2)."""
     return _slopes(critic, real, c).square().mean()

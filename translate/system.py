@@ -32,6 +32,7 @@ class System(nn.Module):
     ema: tuple[str, ...] = ("g",)  # players whose averaged weights are sampled from and exported
     shared: tuple[str, ...] = ()  # names of parameters that two players may own together
     shown: int = 4  # items of each source that a person looks at
+    at_once: int = 0  # data keys that a step is given, drawn from (seed, step); 0: all
 
     def players(self) -> dict[str, list[nn.Module]]:
         raise NotImplementedError
@@ -44,6 +45,10 @@ class System(nn.Module):
     def translator(self, to: str) -> nn.Module:
         """The network Sample -> Sample that translates into domain `to`."""
         raise NotImplementedError
+
+    def direction(self, source: str, to: str) -> nn.Module:
+        """The same where the input is known to be of domain `source`; a system that must know overrides it."""
+        return self.translator(to)
 
     def parameters_of(self, player: str) -> list[nn.Parameter]:
         unique = {id(p): p for module in self.players()[player] for p in module.parameters()}

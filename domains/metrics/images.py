@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +114,7 @@ def _train_digits(x: Tensor, y: Tensor) -> DigitClassifier:
 @torch.inference_mode()
 def features(net: nn.Module, pictures: Pictures, batch: int = 32) -> Tensor:
     """What a feature network sees in pictures, [N,D] float32 on the CPU."""
-    device = next(net.parameters()).device
+    device = next(chain(net.parameters(), net.buffers())).device
     return torch.cat([net(x.to(device)).float().cpu() for (x,) in _batches(pictures, batch=batch)])
 
 

@@ -216,6 +216,13 @@ def lexicon_swap(inputs: Sentences, a: Sentences, b: Sentences) -> list[str]:
     return [swapped(s) for s in inputs]
 
 
+def frequency_match(inputs: Sentences, a: Sentences, b: Sentences) -> list[str]:
+    """Each word becomes the one that is as frequent among b's as it is among a's: what a cipher gives away for nothing."""
+    ranked = [[word for word, _ in Counter(w for s in side for w in s.split()).most_common()] for side in (a, b)]
+    key = dict(zip(*ranked))
+    return [" ".join(key.get(word, word) for word in s.split()) for s in inputs]
+
+
 def retrieve(inputs: Sentences, b: Sentences) -> list[str]:
     """The nearest sentence of b, TF-IDF cosine."""
     return [b[i] for i in _nearest(inputs, b)]

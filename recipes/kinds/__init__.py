@@ -4,12 +4,16 @@ A kind's module holds
 
     Domain                                     its class; `Domain.spec()["domain"]` is the module's name
     ITEMS                                      what a person calls its items: "pictures"
-    folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each
+    folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each; any keys
     numbers(domain, full)                      CycleGAN's defaults, full: on a GPU
-    direction(source, target, generator, width, blocks), critic(domain, critic, width, layers, scales, spectral)
-                                               CycleGAN's networks
+    direction(source, target, generator, width, blocks, styles=0), critic(domain, critic, width, layers, scales, spectral)
+                                               CycleGAN's networks; styles: how many wanted domains an input's label may name
     halves(domain, width, blocks)              (encoder, decoder) of the systems whose sides share a code, both with a `deep` end
+    attending(source, target, width, blocks), attending_critic(domain, width, layers)
+                                               U-GAT-IT's networks
+    seeing(domain, path)                       a frozen, pretrained network, Sample -> features as a code; where there is one
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
+    styled(domain, width, blocks, style)       (content encoder, style encoder, decoder whose code's label is a style [B,style])
     Judge                                      the validation score: load(), __call__(system, data), criterion
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
     samples(translator, files, source, to, stem), show(stem)
@@ -22,9 +26,11 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from collections.abc import Iterable
+from itertools import permutations
 from types import ModuleType
 
-from domains.sources import Files
+from domains.sources import Files, option
 from translate.domain import Domain
 from translate.errors import UserError
 
@@ -63,6 +69,17 @@ def keep(found: Files, kind: ModuleType, side: str) -> Files:
         split[:] = [item for item in split if belongs(item, name)]
     if not found.train:
         raise UserError(
-            f"--{side} {found.name}: no {kind.ITEMS} among its files; known suffixes are {', '.join(kind.Domain.suffixes)}"
+            f"{option(side)} {found.name}: no {kind.ITEMS} among its files; known suffixes are {', '.join(kind.Domain.suffixes)}"
         )
     return found
+
+
+def directions(keys: Iterable[str]) -> list[tuple[str, str]]:
+    """(source, to), every ordered pair."""
+    return list(permutations(keys, 2))
+
+
+def share(items: list, keys: Iterable[str], source: str, to: str) -> list:
+    """Of a source's held-out items, those that judge this direction: all between two sides; among more, directions take turns."""
+    others = [key for key in keys if key != source]
+    return items[others.index(to) :: len(others)] or items

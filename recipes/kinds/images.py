@@ -13,14 +13,19 @@ from domains.images import Images as Domain
 from domains.images import survey
 from domains.metrics import images as judges
 from domains.metrics.images import COLUMNS as COLUMNS
+from domains.pretrained import vgg19
 from domains.sources import Files, Picture
+from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Critic, Realism, spectral
 from translate.modules.cycle import Pair
 from translate.modules.noise import ToCode
 from translate.nets import dcgan
+from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.layers import init_gan
+from translate.nets.projected import Features
 from translate.nets.resnet import Residual
+from translate.nets.styled import StyleBody, StyledResidual
 from translate.nets.unet import UNet
 from translate.sample import Sample
 from translate.system import System
@@ -28,7 +33,7 @@ from translate.system import System
 ITEMS = "pictures"
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
-    "Pictures: *selected* is the checkpoint with the best KID on held-out training files, both directions. KID: EfficientNet-Lite0 "
+    "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
     "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
 )
 
@@ -69,8 +74,15 @@ def numbers(domain: Domain, full: bool) -> dict:
     )
 
 
-def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int) -> nn.Module:
+def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int, styles: int = 0) -> nn.Module:
+    """styles: how many wanted domains the network is told apart by its input's label, by the later half of its blocks."""
     down = 1 if source.size <= 32 else 2
+    if styles:
+        if generator not in ("resnet", "residual"):
+            raise UserError(f"--generator {generator}: of pictures, told what is wanted, it is resnet or residual")
+        encoder = source.encoder(width=width, down=down, blocks=blocks // 2)
+        decoder = target.decoder(width=width, down=down, blocks=blocks - blocks // 2, styles=styles)
+        return Pair(encoder, decoder) if generator == "resnet" else StyledResidual(target.channels, encoder, decoder)
     if generator == "unet":
         depth = max(d for d in range(2, 6) if source.size % 2**d == 0)
         return init_gan(UNet(target.channels, width, depth))
@@ -88,6 +100,23 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     return domain.encoder(width=width, down=down, blocks=max(1, blocks)), decoder
 
 
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    down = 1 if source.size <= 32 else 2
+    encoder = source.encoder(width=width, down=down, blocks=blocks)
+    decoder = AdaptiveDecoder(target.channels, width, down, max(1, blocks))
+    return init_gan(Attending(encoder, decoder, width * 2**down))
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    (patches,) = critic(domain, "patch", width, layers, 1, False).scales
+    return init_gan(AttendingCritic(patches.body, patches.head, patches.head.in_channels))
+
+
+def seeing(domain: Domain, path: str | None) -> nn.Module:
+    """VGG-19's features that know objects at the pictures' size."""
+    return Features(vgg19(("3_1" if domain.size <= 64 else "4_1",), path))
+
+
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
     """DCGAN's, whose depth follows from the size."""
     if domain.size % 2 ** dcgan.halvings(domain.size):
@@ -100,6 +129,13 @@ def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.
         critic,
         init_gan(ToCode(bodies[1], noise)),
     )
+
+
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    down = 1 if domain.size <= 32 else 2
+    content = domain.encoder(width=width, down=down, blocks=max(1, blocks // 2))
+    decoder = domain.decoder(width=width, down=down, blocks=max(1, blocks - blocks // 2), styles=style)
+    return content, ToCode(StyleBody(domain.channels, width, down + 1), style), decoder
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
@@ -129,16 +165,15 @@ def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[t
 
 
 class Judge:
-    """KID of translated held-out pictures to the real ones of the other side, both ways (arXiv:1801.01401).
+    """KID of translated held-out pictures to the real ones of the other side, every way (arXiv:1801.01401).
 
-    The score is the mean of both directions. Feature network: EfficientNet-Lite0, ImageNet.
+    The score is the mean of all directions. net: the feature network; EfficientNet-Lite0, ImageNet, where it is None.
     """
 
-    criterion = "the lowest mean of both directions' KID, EfficientNet-Lite0"
-
-    def __init__(self):
+    def __init__(self, net: nn.Module | None = None):
         self.real: dict[str, torch.Tensor] = {}
-        self.net = None
+        self.net = net
+        self.criterion = f"the lowest mean of all directions' KID, {net.name if net else 'EfficientNet-Lite0'}"
 
     def load(self) -> None:
         """The feature network; raises MissingJudge where it is not there, better before training than at the first validation."""
@@ -148,7 +183,7 @@ class Judge:
         self.load()
         net, device = self.net, next(system.parameters()).device
         scores = {}
-        for source, target in (("a", "b"), ("b", "a")):
+        for source, target in directions(data):
             folder = data[source]
             if target not in self.real:
                 real = [
@@ -156,8 +191,8 @@ class Judge:
                     for s in data[target].validation() + data[target].training(400)
                 ]
                 self.real[target] = judges.features(net, real)
-            inputs = [folder.domain.normalise(s.to(device)) for s in folder.validation()]
-            fake = translate_all(folder.domain, system.translator(target), inputs)
+            inputs = [folder.domain.normalise(s.to(device)) for s in share(folder.validation(), data, source, target)]
+            fake = translate_all(folder.domain, system.direction(source, target), inputs)
             scores[f"kid_{source}2{target}"] = judges.kid(judges.features(net, fake), self.real[target])[0]
         return {"score": sum(scores.values()) / len(scores)} | scores
 
@@ -181,7 +216,7 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
     rows = {}
     for name, translator in translators.items():
         on = [s.to(translator.device) for s in inputs]
-        rows[name] = judged(translate_all(translator.domains[source], translator.system.translator(to), on))
+        rows[name] = judged(translate_all(translator.domains[source], translator.system.direction(source, to), on))
     rows["copy the input"] = judged(given)
     rows["white page"] = judged(judges.white_page(given))
     if len({x.shape for x in [*train[to], *given]}) == 1:
@@ -203,7 +238,9 @@ class DigitJudge:
 
         arrays = np.stack([item.array for item in target.train])
         grey = arrays if arrays.ndim == 3 else arrays.mean(-1).round().astype(np.uint8)
-        self.classifier = judges.digit_classifier(grey, target.labels["train"], run / "digits-cnn.safetensors")
+        self.classifier = judges.digit_classifier(
+            grey, target.labels["train"], run / f"digits-cnn-{target.name}.safetensors"
+        )
         self.real = judges.features(self.classifier.features, train)
         self.labels = source.labels.get("test")
 
@@ -238,7 +275,7 @@ def samples(translator, files: dict[str, Files], source: str, to: str, stem: Pat
     domains = translator.domains
     given = whole(domains[source], (files[source].test or files[source].train)[:n])
     on = [s.to(translator.device) for s in given]
-    rows = [pictures(given), translate_all(domains[source], translator.system.translator(to), on)]
+    rows = [pictures(given), translate_all(domains[source], translator.system.direction(source, to), on)]
     if files[source].test and [*map(item_name, files[source].test)] == [*map(item_name, files[to].test)]:
         rows.append(pictures(whole(domains[to], files[to].test[:n])))
     side = 160

@@ -19,9 +19,11 @@ from domains.metrics.images import fid
 from domains.metrics.voice import COLUMNS as COLUMNS
 from domains.sources import Files
 from domains.vocoders import BANDS, RATE, vocoder
+from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
+from translate.nets.attention import Attending, AttendingCritic
 from translate.nets.gated import Gated
 from translate.sample import Sample
 from translate.system import System
@@ -61,11 +63,14 @@ def numbers(domain: Domain, full: bool) -> dict:
     )
 
 
-def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int) -> nn.Module:
+def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int, styles: int = 0) -> nn.Module:
+    """styles: how many wanted speakers the network is told apart by its input's label."""
     if generator not in ("gated", "masked"):
         raise UserError(f"--generator {generator}: of voices it is gated or masked")
     hidden = source.size // 2 if generator == "masked" else 0
-    return Gated(source.encoder(width=width, blocks=blocks, hidden=hidden), target.decoder(width=width))
+    return Gated(
+        source.encoder(width=width, blocks=blocks, hidden=hidden), target.decoder(width=width, speakers=styles)
+    )
 
 
 def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
@@ -73,11 +78,25 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     return domain.encoder(width=width, blocks=blocks), domain.decoder(width=width, blocks=max(1, blocks // 2))
 
 
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    return Attending(halves(source, width, blocks)[0], halves(target, width, blocks)[1], width)
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    frames = critic(domain, "patch", width, layers, 1, False)
+    return AttendingCritic(nn.Sequential(nn.Flatten(1, 2), frames.body), frames.head, width)
+
+
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
     blocks = max(1, blocks)
     generator = FromNoise(domain.decoder(width=width, blocks=max(1, blocks // 2)), noise, (width, domain.size // 4))
     features = Pooled(domain.encoder(width=width, blocks=blocks), width, width)
     return generator, critic(domain, "patch", width, 2, 1, False), ToCode(features, noise)
+
+
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    (content, _), features = halves(domain, width, blocks), Pooled(halves(domain, width, 1)[0], width, width)
+    return content, ToCode(features, style), domain.decoder(width=width, blocks=max(1, blocks // 2), speakers=style)
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
@@ -90,12 +109,12 @@ def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, sp
 
 
 class Judge:
-    """Fréchet distance of held-out translations' frames to the other voice's, both ways; the score is the mean of both directions.
+    """Fréchet distance of held-out translations' frames to the other voice's, every way; the score is the mean of all directions.
 
     A frame is 24 cepstra of the log-mel spectrum, and their change to the frame two later: where formants are, and how they move.
     """
 
-    criterion = "the lowest mean of both directions' Fréchet distance of cepstra"
+    criterion = "the lowest mean of all directions' Fréchet distance of cepstra"
 
     def __init__(self):
         self.real: dict[str, torch.Tensor] = {}
@@ -105,11 +124,12 @@ class Judge:
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
         device, scores = next(system.parameters()).device, {}
-        for source, target in (("a", "b"), ("b", "a")):
+        for source, target in directions(data):
             A, B = data[source].domain, data[target].domain
             if target not in self.real:
                 self.real[target] = cepstra(s.x for s in data[target].validation() + data[target].training(200))
-            fakes = [A.whole(system.translator(target), A.normalise(s.to(device))) for s in data[source].validation()]
+            net, held = system.direction(source, target), share(data[source].validation(), data, source, target)
+            fakes = [A.whole(net, A.normalise(s.to(device))) for s in held]
             fake = cepstra(B.denormalise(s).x.cpu() for s in fakes)
             scores[f"frechet_{source}2{target}"] = fid(fake, self.real[target])
         return {"score": sum(scores.values()) / len(scores)} | scores
@@ -149,7 +169,7 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
 
     rows = {}
     for label, translator in translators.items():
-        net = translator.system.translator(to).cpu()
+        net = translator.system.direction(source, to).cpu()
         rows[label] = judge.score([spoken(A, net, p, vocoder(name)) for p in given])
     rows["the source as it is"] = judge.score([wave_of(p) for p in given])
     rows["each band's mean and deviation shifted"] = judge.score([spoken(A, Copy(), p, vocoder(name)) for p in given])
@@ -215,7 +235,7 @@ def samples(translator, files: dict[str, Files], source: str, to: str, stem: Pat
 
     A, B = translator.domains[source], translator.domains[to]
     given, wanted = (files[side].test or files[side].train for side in (source, to))
-    net = translator.system.translator(to).cpu()
+    net = translator.system.direction(source, to).cpu()
     columns = []
     for p, q in list(zip(given, wanted))[:n]:
         s = A.load(p)[0]

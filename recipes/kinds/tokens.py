@@ -13,12 +13,14 @@ from domains.folder import Folder
 from domains.lexicon import substitutes
 from domains.metrics import text as judges
 from domains.metrics.text import COLUMNS as COLUMNS
-from domains.sources import Files, Sentence
+from domains.sources import Files, Sentence, option
 from domains.tokens import Tokens as Domain
 from domains.tokens import read_lines, train_tokenizer
+from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
+from translate.nets.attention import Attending
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Substitute
 from translate.system import System
 
@@ -28,7 +30,7 @@ FEWEST = 20  # of a side: a tenth is held out
 SHOWN = 20
 ABOUT = (
     "Sentences: *selected* is the checkpoint with the best geometric mean of style accuracy and self-BLEU on held-out training "
-    "sentences, both directions. The style judge is fitted on the training files and shares nothing with the critics; BLEU is to all "
+    "sentences, all directions. The style judge is fitted on the training files and shares nothing with the critics; BLEU is to all "
     "references; GM is of style and BLEU, of style and self-BLEU where there are no references."
 )
 
@@ -66,10 +68,10 @@ def lines(paths: list[Path]) -> list[Sentence]:
 
 def enough(sentences: list[Sentence], side: str, name: str) -> None:
     if not sentences:
-        raise UserError(f"--{side} {name} is empty: write one sentence a line")
+        raise UserError(f"{option(side)} {name} is empty: write one sentence a line")
     if len(sentences) < FEWEST:
         what = "a single sentence" if len(sentences) == 1 else f"{len(sentences)} sentences"
-        raise UserError(f"--{side} {name} holds {what}: at least {FEWEST} are needed, one a line")
+        raise UserError(f"{option(side)} {name} holds {what}: at least {FEWEST} are needed, one a line")
 
 
 def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str) -> Files:
@@ -77,7 +79,7 @@ def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str)
     short = [s for s, n in zip(sentences, lengths) if n < domain.length]
     if len(short) < len(sentences):
         sys.stderr.write(
-            f"--{side} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.length - 1} "
+            f"{option(side)} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.length - 1} "
             f"tokens and are left out; --size {max(lengths)} takes all\n"
         )
     enough(short, side, f"{found.name}, without what is longer than --size {domain.length - 1},")
@@ -126,11 +128,25 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     return domain.encoder(width=width, blocks=max(1, blocks)), domain.decoder(width=width, dropout=0.3)
 
 
+def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
+    return Attending(halves(source, width, blocks)[0], halves(target, width, blocks)[1], width)
+
+
+def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
+    """An ordinary one: a sentence's score is a mean over its words already."""
+    return critic(domain, "conv", width, layers, 1, False)
+
+
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:
     blocks = max(1, blocks)
     generator = FromNoise(domain.decoder(width=width, dropout=0.3), noise, (domain.length, width))
     features = Pooled(domain.encoder(width=width, blocks=blocks), width, width)
     return generator, critic(domain, "conv", width, 2, 1, True), ToCode(features, noise)
+
+
+def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    (content, _), features = halves(domain, width, blocks), Pooled(halves(domain, width, 1)[0], width, width)
+    return content, ToCode(features, style), domain.decoder(width=width, dropout=0.3, styles=style)
 
 
 def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
@@ -155,17 +171,17 @@ def translated(domain: Domain, net: nn.Module, sentences: list[str], device="cpu
 
 
 class Judge:
-    """Style accuracy and self-BLEU of translated held-out sentences, both ways, and what collapse looks like.
+    """Style accuracy and self-BLEU of translated held-out sentences, every way, and what collapse looks like.
 
-    The score is 1 - GM / 100, the mean of both directions. The style judge is TF-IDF: quick, and not the one that tests are scored
+    The score is 1 - GM / 100, the mean of all directions. The style judge is TF-IDF: quick, and not the one that tests are scored
     with. back: where no word is expected to stay, BLEU is that of the way back.
     """
 
-    criterion = "the highest geometric mean of style accuracy and self-BLEU, both directions"
+    criterion = "the highest geometric mean of style accuracy and self-BLEU, all directions"
 
     def __init__(self, back: bool = False):
         self.back = back
-        self.judge: judges.TextJudge | None = None
+        self.judges: dict[frozenset[str], judges.TextJudge] = {}
 
     def load(self) -> None:
         """Raises MissingJudge where scikit-learn or sacrebleu is not installed."""
@@ -173,21 +189,24 @@ class Judge:
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
         said = {side: [item.text for item in folder.items] for side, folder in data.items()}
-        if self.judge is None:
-            known = ([said[side][i] for i in data[side].train_ids] for side in "ab")
-            self.judge = judges.TextJudge(*known, minilm=False)
         device = next(system.parameters()).device
-        scores = {}
-        for source, to in (("a", "b"), ("b", "a")):
-            inputs = [said[source][i] for i in data[source].validation_ids]
-            outputs = translated(data[source].domain, system.translator(to), inputs, device)
-            found = self.judge.score(outputs, inputs, to)
+        scores, means = {}, []
+        for source, to in directions(data):
+            sides = sorted((source, to), key=list(data).index)
+            if frozenset(sides) not in self.judges:
+                known = ([said[side][i] for i in data[side].train_ids] for side in sides)
+                self.judges[frozenset(sides)] = judges.TextJudge(*known, minilm=False)
+            judge = self.judges[frozenset(sides)]
+            inputs = [said[source][i] for i in share(data[source].validation_ids, data, source, to)]
+            outputs = translated(data[source].domain, system.direction(source, to), inputs, device)
+            found = judge.score(outputs, inputs, "ab"[sides.index(to)])
             if self.back:
-                again = translated(data[to].domain, system.translator(source), outputs, device)
+                again = translated(data[to].domain, system.direction(to, source), outputs, device)
                 found["back_bleu"] = judges.bleu(again, inputs)
-                found["gm"] = judges.gm(found[f"style[{self.judge.style.name}]"], found["back_bleu"])
+                found["gm"] = judges.gm(found[f"style[{judge.style.name}]"], found["back_bleu"])
+            means.append(found["gm"])
             scores |= {f"{key}_{source}2{to}": value for key, value in found.items()}
-        return {"score": 1 - (scores["gm_a2b"] + scores["gm_b2a"]) / 200} | scores
+        return {"score": 1 - sum(means) / len(means) / 100} | scores
 
 
 def references(path: Path) -> list[list[str]]:
@@ -227,7 +246,7 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
         return judge.score(outputs, inputs, "b", against)
 
     rows = {
-        name: judged(translated(t.domains[source], t.system.translator(to), inputs, t.device))
+        name: judged(translated(t.domains[source], t.system.direction(source, to), inputs, t.device))
         for name, t in translators.items()
     }
     rows["copy the input"] = judged(inputs)
@@ -248,7 +267,7 @@ def samples(translator, files: dict[str, Files], source: str, to: str, stem: Pat
     """The first twenty test sentences, unpicked: input, translation, and the first reference where there is one."""
     inputs, truth = tested(files[source])
     outputs = translated(
-        translator.domains[source], translator.system.translator(to), inputs[:SHOWN], translator.device
+        translator.domains[source], translator.system.direction(source, to), inputs[:SHOWN], translator.device
     )
     columns = {"input": inputs[:SHOWN], "translation": outputs} | ({"reference": truth[0][:SHOWN]} if truth else {})
     blocks = [

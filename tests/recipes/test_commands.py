@@ -76,6 +76,7 @@ def test_the_recipes_covered():
         "train",
         "unit",
         "cogan",
+        "stargan",
         "gan",
         "points",
         "sentences",

@@ -8,25 +8,29 @@ from dataclasses import replace
 import pytest
 import torch
 
-from recipes import methods
+from recipes import kinds, methods
+from recipes.export import export
 from recipes.train import METHODS, recipe_of, train
-from recipes.translator import RECIPES, Translator
+from recipes.translator import RECIPES, Translator, initialise
 from tests.cases import CPU
 from translate import bundle
 from translate.errors import UserError
-from translate.feed import batches
-from translate.loop import Trainer, draws
+from translate.loop import Trainer
 
 TINY = dict(steps=3, width=4, blocks=1, layers=1, pool=2, batch=2, precision="fp32")
 CODES = ("aligned", "reversal")  # nobody judges what they translate: no critic of items, no pool
-LACKS = {"cogan": ("layers",)} | dict.fromkeys(CODES, ("layers", "pool"))
+LACKS = {"cogan": ("layers",), "inpaint": ("layers", "pool")} | dict.fromkeys(CODES, ("layers", "pool"))
+STILL = {
+    "dualgan": {"d_a.scales.0.head.bias", "d_b.scales.0.head.bias"},
+    "stargan": {"d.critic.scales.0.head.bias", "d.critic.head.bias", "d.critic.out.bias"},
+}
 KINDS = {
     "images": dict(size=16),
     "tokens": dict(a="old", b="modern", size=8),
     "mels": dict(a="slt", b="rms", size=16),
 }
 CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] + [
-    (method, "mels") for method in ("unit", "cogan")
+    (method, "mels") for method in ("unit", "cogan", "stargan", "combogan", "content", "ugatit", "inpaint", "munit")
 ]
 CASES.remove(("cut", "tokens"))
 
@@ -45,21 +49,21 @@ def test_every_recipe_is_named():
     written = {name for name, f in vars(methods).items() if inspect.isfunction(f) and f.__module__ == methods.__name__}
     assert written == {name for name, (module, _) in METHODS.items() if module == methods.__name__}
     assert all(RECIPES[name] == module for name, (module, _) in METHODS.items()), "a bundle may name each"
-    assert len(CASES) == 21
+    assert len(CASES) == 39
 
 
 @pytest.mark.parametrize("method, kind", CASES)
 def test_every_parameter_learns(method, kind, tiny):
-    """But for what a Wasserstein critic adds to every score alike."""
+    """But for what a critic adds to every score alike, where its objective is of differences or a hinge inside its margins."""
     recipe = tiny(method, kind)
     trainer = Trainer(recipe, CPU)
     before = {name: p.clone() for name, p in trainer.system.named_parameters()}
-    feed = batches(recipe.data, 2, 0, 3 * draws(trainer.system), CPU)
+    feed = trainer.feed(recipe.data, 0, 3)
     for _ in range(3):
         trainer.train_step(feed)
     assert all(torch.tensor(value).isfinite() for value in trainer.means().values())
     still = {name for name, p in trainer.system.named_parameters() if torch.equal(p, before[name])}
-    assert still <= ({f"d_{side}.scales.0.head.bias" for side in "ab"} if method == "dualgan" else set())
+    assert still <= STILL.get(method, set())
 
 
 @pytest.mark.parametrize("method, kind", CASES)
@@ -68,10 +72,10 @@ def test_a_bundle_is_rebuilt_without_the_data(method, kind, tiny, tmp_path):
     system = recipe.system().eval()
     bundle.export(tmp_path / "best", system, recipe, 1, {})
     again = Translator.from_pretrained(tmp_path / "best", device="cpu")
-    for side in "ab":
-        source, target = (recipe.data[key] for key in (again.source(side), side))
+    for key, side in kinds.directions(recipe.data):
+        source, target = recipe.data[key], recipe.data[side]
         s = source.domain.normalise(source.preview(2))
-        expected, found = system.translator(side)(s), again.system.translator(side)(s)
+        expected, found = (torch.manual_seed(0) and one.direction(key, side)(s) for one in (system, again.system))
         assert torch.equal(target.domain.harden(expected).x, target.domain.harden(found).x)
 
 
@@ -103,3 +107,40 @@ def test_the_command_line(pictures, tmp_path, capsys, monkeypatch):
 def test_cut_says_what_it_cannot_do(tiny):
     with pytest.raises(UserError, match="cut compares places of pictures"):
         tiny("cut", "tokens").system()
+
+
+def test_a_search_is_no_onnx(tiny, tmp_path):
+    recipe = tiny("cogan", "images")
+    bundle.export(tmp_path / "best", recipe.system(), recipe, 1, {})
+    with pytest.raises(UserError, match="a CoGAN translates by a search, which ONNX cannot hold: convert with"):
+        export(str(tmp_path / "best"), str(tmp_path / "b.onnx"))
+
+
+@pytest.mark.parametrize("method, how", [("cyclegan", {}), ("unit", dict(halves=True))])
+def test_inpainting_is_a_start(method, how, tiny, tmp_path):
+    """Its directions' weights are those that the other method begins with, also where halves are shared."""
+    numbers = dict(a="digits", b="digits", **KINDS["images"], **TINY)
+    del numbers["layers"], numbers["pool"]
+    pretext = replace(recipe_of("inpaint")(**numbers | how), name="inpaint")
+    system = pretext.system()
+    bundle.export(tmp_path / "final", system, pretext, 1, {})
+    other = recipe_of(method)(**numbers)
+    started = initialise(other.system(), tmp_path, other.data)
+    theirs = dict(started.named_parameters(remove_duplicate=False))
+    assert all(torch.equal(p, theirs[name]) for name, p in system.named_parameters(remove_duplicate=False))
+
+
+def test_critics_that_cannot_remember_say_so(pictures):
+    recipe = recipe_of("cyclegan")(a=str(pictures), b=str(pictures), size=32, width=4, steps=2, critic="vgg", queue=3)
+    with pytest.raises(UserError, match="--queue 3: no last layer that could remember in --critic vgg; give another"):
+        recipe.system()
+
+
+def test_features_are_chosen_by_what_there_is(tiny, pictures):
+    assert tiny("content", "images").system().show is not None, "16 pixels: an encoder of its own"
+    recipe = recipe_of("content")(a=str(pictures), b=str(pictures), size=32, width=4, steps=2, features="nowhere.bin")
+    with pytest.raises(UserError, match="nowhere.bin does not exist"):
+        recipe.system()
+    recipe = recipe_of("content")(**TINY | KINDS["tokens"] | dict(features="vgg"))
+    with pytest.raises(UserError, match="--features vgg: there is such a network for pictures alone; give own"):
+        recipe.system()

@@ -9,9 +9,8 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from tests.cases import CASES, CPU, NAMES, longer, recipe_of
 from translate import bundle, checkpoint
-from translate.feed import batches
 from translate.log import NoLog
-from translate.loop import Trainer, draws, train
+from translate.loop import Trainer, train
 from translate.runtime import StopSignal
 
 every_case = pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
@@ -82,7 +81,7 @@ def test_four_steps_are_two_and_two(system, kind, killed, tmp_path, monkeypatch)
 def test_everything_that_changes_is_in_the_checkpoint(system, kind):
     """Loaded into a trainer of other weights and other random numbers, not one tensor is left as it was."""
     trained = Trainer(recipe_of(system, kind), CPU)
-    feed = batches(recipe_of(system, kind).data, 2, 0, 3 * draws(trained.system), CPU)
+    feed = trained.feed(recipe_of(system, kind).data, 0, 3)
     for _ in range(3):
         trained.train_step(feed)
     other = Trainer(recipe_of(system, kind, seed=5), CPU)

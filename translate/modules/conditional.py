@@ -113,6 +113,23 @@ class AuxiliaryClass(nn.Module):
         return self.classes(h).float()
 
 
+class Naming(nn.Module):
+    """A domain's own critic, which also names the class of what it sees: both heads read one body (StarGAN, arXiv:1711.09020,
+    section 3.1; AuxiliaryClass where a body gives one vector). The critic's `look` gives (scores, features [B,D])."""
+
+    def __init__(self, critic: nn.Module, classes: int):
+        super().__init__()
+        self.critic, self.classes = critic, nn.Linear(critic.features, classes)
+
+    def forward(self, s: Sample) -> list[Tensor]:
+        return self.critic(s)
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, logits [B,classes])"""
+        scores, h = self.critic.look(s)
+        return scores, self.classes(h).float()
+
+
 # conditions at the input
 
 

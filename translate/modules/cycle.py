@@ -27,6 +27,17 @@ def squared(pred: Sample, target: Sample) -> Tensor:
     return F.mse_loss(pred.x.float(), target.x)
 
 
+def labelled(s: Sample, wanted: int | Tensor) -> Sample:
+    """The same, labelled with the domain that is wanted: one for all, or one a row, [B]."""
+    label = wanted if isinstance(wanted, Tensor) else torch.full((len(s),), wanted, device=s.x.device)
+    return Sample(s.x, s.mask, label)
+
+
+def others(labels: Tensor, n: int) -> Tensor:
+    """[B], for each row another one of the n domains."""
+    return (labels + torch.randint(1, n, labels.shape, device=labels.device)) % n
+
+
 class Pair(nn.Module):
     """A direction: the encoder of one domain, then the decoder of the other."""
 
@@ -54,5 +65,13 @@ class Towards(nn.Module):
         super().__init__()
         self.net, self.label = net, label
 
+    @property
+    def multiple(self) -> int:
+        return self.net.multiple
+
+    @property
+    def context(self) -> int:
+        return self.net.context
+
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
-        return self.net(Sample(s.x, s.mask, torch.full((len(s),), self.label, device=s.x.device)), like=like)
+        return self.net(labelled(s, self.label), like=like)

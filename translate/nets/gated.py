@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..sample import Sample
+from .layers import Style
 
 
 class FrameNorm(nn.Module):
@@ -87,12 +88,12 @@ class GatedEncoder(nn.Module):
 class GatedDecoder(nn.Module):
     """Code -> spectrogram [B,1,M,T]; frames are repeated and convolved.
 
-    speakers: of how many the code's label names one, whose embedding is added to the code; 0: there are no labels.
+    speakers: of how many the code's label names one, or how long a style's vector is, which is added to the code; 0: no labels.
     """
 
     def __init__(self, bands: int, width: int = 256, down: int = 2, blocks: int = 0, speakers: int = 0):
         super().__init__()
-        self.embed = nn.Embedding(speakers, width) if speakers else None
+        self.embed = Style(speakers, width) if speakers else None
         layers: list[nn.Module] = [GatedBlock(width) for _ in range(blocks)]
         self.deep = tuple(f"layers.{i}" for i in range(blocks))
         for _ in range(down):
@@ -130,10 +131,15 @@ class FramePatchCritic(nn.Module):
             stack += [spectral_norm(nn.Conv1d(width, width, 5, 2, 2)), nn.LeakyReLU(0.2)]
         self.deep = f"body.{len(stack)}", "head"  # far from the data: what the critics of several domains may share
         self.body = nn.Sequential(*stack, spectral_norm(nn.Conv1d(width, width, 3, padding=1)), nn.LeakyReLU(0.2))
-        self.head = spectral_norm(nn.Conv1d(width, 1, 3, padding=1))
+        self.head, self.features = spectral_norm(nn.Conv1d(width, 1, 3, padding=1)), width
 
     def forward(self, s: Sample) -> list[Tensor]:
-        return [self.head(self.body(s.x.flatten(1, 2))).flatten(1).float()]
+        return self.look(s)[0]
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, features [B,features]: the means over frames)"""
+        h = self.body(s.x.flatten(1, 2))
+        return [self.head(h).flatten(1).float()], h.mean(2)
 
 
 class SpeakerCritic(nn.Module):

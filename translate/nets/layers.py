@@ -23,6 +23,17 @@ class InstanceNorm(nn.Module):
             return F.group_norm(x, self.channels)
 
 
+class Style(nn.Module):
+    """What a label says, [B,width]: ids [B] of n classes are looked up, vectors [B,n] multiplied."""
+
+    def __init__(self, n: int, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n, width))
+
+    def forward(self, label: Tensor) -> Tensor:
+        return label.to(self.weight.dtype) @ self.weight if label.is_floating_point() else self.weight[label]
+
+
 def init_gan(module: nn.Module) -> nn.Module:
     """Weights from N(0, 0.02) (DCGAN, arXiv:1511.06434; CycleGAN section 7.1), biases zero."""
     for m in module.modules():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -26,10 +27,14 @@ class Patches(nn.Module):
             stack.append(wrap(nn.Conv2d(c, o, 4, 2 if i < layers - 1 else 1, 1, bias=spectral)))
             stack += [nn.LeakyReLU(0.2, True)] if spectral else [InstanceNorm(o), nn.LeakyReLU(0.2, True)]
         self.body = nn.Sequential(*stack)
-        self.head = wrap(nn.Conv2d(o, 1, 4, 1, 1))
+        self.head, self.features = wrap(nn.Conv2d(o, 1, 4, 1, 1)), o
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x)).flatten(1).float()
+        return self.look(x)[0]
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.body(x)
+        return self.head(h).flatten(1).float(), h.mean((2, 3))
 
 
 class PatchCritic(nn.Module):
@@ -38,10 +43,16 @@ class PatchCritic(nn.Module):
     def __init__(self, channels: int = 3, width: int = 64, layers: int = 3, spectral: bool = False, scales: int = 1):
         super().__init__()
         self.scales = nn.ModuleList(Patches(channels, width, layers, spectral) for _ in range(scales))
+        self.features = sum(critic.features for critic in self.scales)
 
     def forward(self, s: Sample) -> list[Tensor]:
-        x, scores = s.x, []
+        return self.look(s)[0]
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, features [B,features]: the means over places)"""
+        x, found = s.x, []
         for i, critic in enumerate(self.scales):
             x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False) if i else x
-            scores.append(critic(x))
-        return scores
+            found.append(critic.look(x))
+        scores, h = zip(*found)
+        return list(scores), torch.cat(h, 1)

@@ -6,6 +6,7 @@ features needs a few. The paper's random projections between the layers are left
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -33,10 +34,28 @@ class ProjectedCritic(nn.Module):
         super().__init__()
         self.network = network
         self.heads = nn.ModuleList(head(c, width) for c in channels)
+        self.features = sum(channels)
 
     def forward(self, s: Sample) -> list[Tensor]:
-        maps = self.network(s.x * 0.5 + 0.5)
-        return [judge(unit(x)).flatten(1).float() for judge, x in zip(self.heads, maps)]
+        return self.look(s)[0]
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, features [B,features]: the frozen network's, means over places)"""
+        maps = [unit(x) for x in self.network(s.x * 0.5 + 0.5)]
+        scores = [judge(x).flatten(1).float() for judge, x in zip(self.heads, maps)]
+        return scores, torch.cat([x.mean((2, 3)) for x in maps], 1)
+
+
+class Features(nn.Module):
+    """Sample -> the last of a frozen network's feature maps, as a code."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, s: Sample) -> Sample:
+        *_, last = self.network(s.x * 0.5 + 0.5)
+        return Sample(unit(last))
 
 
 def unit(x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..sample import Sample
+from .layers import Style
 
 PAD, END, UNKNOWN = 0, 1, 2
 NEVER = -1e4  # a logit that no noise lifts; finite, so that its gradient is zero and not NaN
@@ -177,7 +178,8 @@ class Decoder(nn.Module):
 
     Teacher-forced where `like` is given, its logits aligned with `like`, words of `like` left out with probability `dropout` in
     training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, a
-    simplex [B,S,V] aligned with the code, words may be copied from it (See 2017, arXiv:1704.04368, eq. 8 and 9).
+    simplex [B,S,V] aligned with the code, words may be copied from it (See 2017, arXiv:1704.04368, eq. 8 and 9). styles: how many a
+    code's label may name, or how long its vector is, which is added to the code; 0: labels are not looked at.
     """
 
     def __init__(
@@ -188,9 +190,11 @@ class Decoder(nn.Module):
         dropout: float = 0.0,
         copying: bool = False,
         bottleneck: Bottleneck | None = None,
+        styles: int = 0,
     ):
         super().__init__()
         self.length, self.dropout = length, dropout
+        self.style = Style(styles, width) if styles else None
         self.deep = ("begin", "cell", "query")
         self.embed = Embedding(vocabulary, width)
         self.first = nn.Parameter(torch.randn(width) * 0.5)  # stands before the first word
@@ -203,6 +207,9 @@ class Decoder(nn.Module):
         self.bottleneck = bottleneck or Bottleneck()
 
     def forward(self, code: Sample, like: Sample | None = None, source: Tensor | None = None) -> Sample:
+        if self.style is not None:
+            styled = code.x + self.style(code.label)[:, None]
+            code = Sample(styled.where(code.mask[..., None], 0), code.mask, code.label)
         state = self.start(code)
         told = None if like is None else self._told(like)  # [B,T,D]
         word, states, logits, words = self.first.expand(len(code), -1), [], [], []
@@ -362,11 +369,16 @@ class Critic(nn.Module):
         norm = spectral_norm if spectral else (lambda layer: layer)
         self.embed = Embedding(vocabulary, width)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
-        self.out = norm(nn.Linear(width, 1))
+        self.out, self.features = norm(nn.Linear(width, 1)), width
         self.deep = f"convs.{layers - 1}", "out"  # far from the words: what the critics of several domains may share
 
     def forward(self, s: Sample) -> list[Tensor]:
-        return [self.out(masked_mean(self.body(s), s.mask)).float()]
+        return self.look(s)[0]
+
+    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+        """(scores, features [B,features]: the means over words)"""
+        h = masked_mean(self.body(s), s.mask)
+        return [self.out(h).float()], h
 
     def words(self, s: Sample) -> Tensor:
         """Scores [B,T] of single words in their surroundings: a sentence's score is the mean of its words'."""

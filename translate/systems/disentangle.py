@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..adv import Adv, least_squares
 from ..domain import Domain
+from ..modules.cycle import labelled, others
 from ..pool import Pool
 from ..sample import Sample
 from ..system import Losses, System, Update
@@ -43,7 +44,7 @@ class DisentangleAE(System):
         self.domains = domains
         self.e, self.g, self.c, self.d, self.w = e, g, c, d, w
         self.adv, self.hide, self.real, self.hear = adv, hide, real, hear
-        self.pools = nn.ModuleDict({key: Pool(domain, pool, batch) for key, domain in domains.items()})
+        self.pools = nn.ModuleList(Pool(domain, pool, batch) for domain in domains.values())
         self.updates = (
             Update("g", stop=second),
             Update("g", "loss_swapped", start=second),
@@ -58,13 +59,11 @@ class DisentangleAE(System):
         """[B], the label of a side."""
         return torch.full((len(s),), list(self.domains).index(key), device=s.x.device)
 
-    def others(self, speakers: Tensor) -> Tensor:
-        """[B], for each row one of the other speakers."""
-        n = len(self.domains)
-        return (speakers + torch.randint(1, n, speakers.shape, device=speakers.device)) % n
+    def pool(self, key: str) -> Pool:
+        return self.pools[list(self.domains).index(key)]
 
     def decode(self, code: Sample, speakers: Tensor, like: Sample | None = None) -> Sample:
-        return self.g(Sample(code.x, code.mask, speakers), like=like)
+        return self.g(labelled(code, speakers), like=like)
 
     def loss_g(self, **batch: Sample) -> Losses:
         return self.losses_of_one(batch, {key: self.e(s) for key, s in batch.items()})
@@ -73,11 +72,11 @@ class DisentangleAE(System):
         codes = {key: self.e(s) for key, s in batch.items()}
         losses = self.losses_of_one(batch, codes)
         for key, code in codes.items():
-            others = self.others(self.speakers(key, code))
-            fake = self.decode(code, others)
-            self.pools[key].put(fake)
+            another = others(self.speakers(key, code), len(self.domains))
+            fake = self.decode(code, another)
+            self.pool(key).put(fake)
             losses[f"adv_{key}"] = self.real * self.adv.g(self.d(fake))
-            losses[f"hear_{key}"] = self.hear * F.cross_entropy(self.w(fake), others)
+            losses[f"hear_{key}"] = self.hear * F.cross_entropy(self.w(fake), another)
         return losses
 
     def losses_of_one(self, batch: dict[str, Sample], codes: dict[str, Sample]) -> Losses:
@@ -97,7 +96,7 @@ class DisentangleAE(System):
     def loss_d(self, **batch: Sample) -> Losses:
         losses = {}
         for key, s in batch.items():
-            losses[f"d_{key}"] = self.adv.d(self.d(s), self.d(self.pools[key].get(len(s))))
+            losses[f"d_{key}"] = self.adv.d(self.d(s), self.d(self.pool(key).get(len(s))))
             losses[f"w_{key}"] = F.cross_entropy(self.w(s), self.speakers(key, s))
         return losses
 
@@ -127,5 +126,4 @@ class Into(nn.Module):
         self.context = -(-(e.context + g.context) // e.multiple) * e.multiple
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
-        code = self.e(s)
-        return self.g(Sample(code.x, code.mask, torch.full((len(s),), self.speaker, device=s.x.device)), like=like)
+        return self.g(labelled(self.e(s), self.speaker), like=like)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from torch import nn
 
+from .. import penalty as penalties
 from ..adv import Adv, least_squares
 from ..domain import Domain
+from ..modules.memory import judged
 from ..pool import Pool
 from ..sample import Sample
 from ..system import Losses, System, Update
 
 
 class Plain(System):
-    """pool: earlier fakes that the critics are shown again. critic_steps: of the critics to one of the translators."""
+    """pool: earlier fakes that the critics are shown again. critic_steps: of the critics to one of the translators. penalty: weight
+    of the critics' slope between data and fakes."""
 
     def __init__(
         self,
@@ -30,11 +33,12 @@ class Plain(System):
         pool: int = 50,
         batch: int = 1,
         critic_steps: int = 1,
+        penalty: float = 0.0,
     ):
         super().__init__()
         self.A, self.B = A, B
         self.a2b, self.b2a, self.d_a, self.d_b = a2b, b2a, d_a, d_b
-        self.adv = adv
+        self.adv, self.penalty = adv, penalty
         self.pool_a, self.pool_b = Pool(A, pool, batch), Pool(B, pool, batch)
         self.updates = (Update("g"), Update("d", repeat=critic_steps))
 
@@ -51,10 +55,15 @@ class Plain(System):
         return dict(adv_b=self.adv.g(self.d_b(fake_b)), adv_a=self.adv.g(self.d_a(fake_a)))
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
-        return dict(
-            d_a=self.adv.d(self.d_a(a), self.d_a(self.pool_a.get(len(a)))),
-            d_b=self.adv.d(self.d_b(b), self.d_b(self.pool_b.get(len(b)))),
+        fake_a, fake_b = self.pool_a.get(len(a)), self.pool_b.get(len(b))
+        losses = dict(
+            d_a=self.adv.d(judged(self.d_a, a, True), judged(self.d_a, fake_a, False)),
+            d_b=self.adv.d(judged(self.d_b, b, True), judged(self.d_b, fake_b, False)),
         )
+        if self.penalty:
+            losses["penalty_a"] = self.penalty * penalties.flat(self.d_a, self.A.relax(a), self.A.relax(fake_a))
+            losses["penalty_b"] = self.penalty * penalties.flat(self.d_b, self.B.relax(b), self.B.relax(fake_b))
+        return losses
 
     def sample(self, a: Sample, b: Sample) -> dict[str, Sample]:
         a_b, b_a = self.a2b(a), self.b2a(b)

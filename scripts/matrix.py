@@ -1,0 +1,7 @@
+"""Every method on every data set under one budget: see --help."""
+
+from recipes.launch import command
+from recipes.matrix import matrix
+
+if __name__ == "__main__":
+    command(matrix)

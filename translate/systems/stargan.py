@@ -1,0 +1,93 @@
+"""StarGAN: one generator for any number of domains, told which one is wanted (Choi 2018, arXiv:1711.09020).
+
+Code to paper: g = G, d.look = (D_src, D_cls), named = lambda_cls, cycle = lambda_rec. The paper's objective is WGAN-GP: adv wasserstein,
+penalty 10, critic_steps 5. identity is StarGAN-VC's (arXiv:1806.02169, eq. 6): told its own domain, an input stays as it is.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .. import penalty
+from ..adv import Adv, hinge
+from ..domain import Domain
+from ..modules.conditional import Naming
+from ..modules.cycle import Towards, labelled, others, restored
+from ..pool import Pool
+from ..sample import Sample
+from ..system import Losses, System, Update
+
+
+class StarGAN(System):
+    """domains: by their data keys, of one kind. g: a Sample labelled with the wanted domain -> Sample."""
+
+    def __init__(
+        self,
+        domains: dict[str, Domain],
+        g: nn.Module,
+        d: Naming,
+        adv: Adv = hinge,
+        cycle: float = 10.0,
+        identity: float = 0.0,
+        named: float = 1.0,
+        penalty: float = 0.0,
+        critic_steps: int = 1,
+        pool: int = 50,
+        batch: int = 1,
+    ):
+        super().__init__()
+        self.keys, self.first = list(domains), next(iter(domains.values()))
+        self.g, self.d = g, d
+        self.adv, self.cycle, self.identity, self.named, self.penalty = adv, cycle, identity, named, penalty
+        self.pool = Pool(self.first, pool, batch * len(domains))
+        self.updates = (Update("g"), Update("d", repeat=critic_steps))
+
+    def players(self):
+        return {"g": [self.g], "d": [self.d]}
+
+    def together(self, batch: dict[str, Sample]) -> tuple[Sample, Tensor]:
+        """(all domains' rows in one batch, whose each of them is [B])"""
+        parts = [labelled(s, self.keys.index(key)) for key, s in batch.items()]
+        whole = Sample.cat(parts)
+        return Sample(whole.x, whole.mask), whole.label
+
+    def told(self, wanted: Tensor):
+        """g as a function (Sample, like=None), each row told its domain."""
+        return lambda s, like=None: self.g(labelled(s, wanted), like=like)
+
+    def loss_g(self, /, **batch: Sample) -> Losses:
+        x, own = self.together(batch)
+        wanted = others(own, len(self.keys))
+        fake = self.told(wanted)(x)
+        self.pool.put(fake)
+        scores, names = self.d.look(fake)
+        back = partial(restored, self.first.distance, self.told(own), target=x)
+        losses = dict(
+            adv=self.adv.g(scores),
+            class_fake=self.named * F.cross_entropy(names, wanted),  # eq. 3
+            cycle=self.cycle * back(given=fake),  # eq. 4
+        )
+        return losses | (dict(identity=self.identity * back(given=x)) if self.identity else {})
+
+    def loss_d(self, /, **batch: Sample) -> Losses:
+        x, own = self.together(batch)
+        fake = self.pool.get(len(x))
+        scores, names = self.d.look(x)
+        losses = dict(d=self.adv.d(scores, self.d(fake)), class_real=self.named * F.cross_entropy(names, own))  # eq. 2
+        if self.penalty:
+            ends = (self.first.relax(s) for s in (x, fake))
+            losses["penalty"] = self.penalty * penalty.gradient(self.d, *ends)
+        return losses
+
+    def sample(self, **batch: Sample) -> dict[str, Sample]:
+        """Each side, and what it becomes in every other one."""
+        rows = {}
+        for key, s in batch.items():
+            rows |= {key: s} | {f"{key}_{to}": self.translator(to)(s) for to in self.keys if to != key}
+        return rows
+
+    def translator(self, to: str) -> nn.Module:
+        return Towards(self.g, self.keys.index(to))
