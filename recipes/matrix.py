@@ -118,6 +118,7 @@ def matrix(
         device: auto, cpu or cuda.
     """
     import os
+    import re
     import sys
 
     from translate.errors import UserError, at_least
@@ -141,7 +142,7 @@ def matrix(
                 sys.stderr.write(f"{name} is left out: {error}\n")
                 continue
             for method in [m for m in rows if m not in done]:
-                out = Path(folder, scale, budget.replace(" ", ""), name, method.replace(", ", "-"), f"seed{seed}")
+                out = Path(folder, scale, budget.replace(" ", ""), name, re.sub(r"\W+", "-", method), f"seed{seed}")
                 try:
                     cell = trained(ROWS[method], column, scale, out, seed, minutes, steps, device, judge)
                 except UserError as error:
