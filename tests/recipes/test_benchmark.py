@@ -15,10 +15,10 @@ from tests.cases import CPU
 
 
 def test_a_step_has_the_references_losses_and_another_has_not(monkeypatch):
-    versus.check_step(CPU, 32)
+    versus.check_step(CPU, 40)
     monkeypatch.setattr(versus.reference, "_towards", lambda scores, target: (scores - target).abs().mean())
     with pytest.raises(AssertionError, match="adv_b is .* nothing was timed"):
-        versus.check_step(CPU, 32)
+        versus.check_step(CPU, 40)
 
 
 @pytest.mark.parametrize("model", ["dcgan", "wgan-gp"])

@@ -117,7 +117,9 @@ class Waits(TorchDispatchMode):
 
 @pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
 def test_no_step_waits_for_the_device(system, kind, monkeypatch):
-    monkeypatch.setattr(F, "one_hot", lambda x, n: torch.eye(n, dtype=torch.long)[x])  # checks its range, but on a CPU only
+    monkeypatch.setattr(
+        F, "one_hot", lambda x, n: torch.eye(n, dtype=torch.long)[x]
+    )  # checks its range, but on a CPU only
     recipe = recipe_of(system, kind)
     trainer = Trainer(recipe, CPU)
     feed = batches(recipe.data, 2, 0, 3 * draws(trainer.system), CPU)
