@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -187,14 +188,28 @@ def trainer_of(recipe, data: dict, device: torch.device) -> tuple[Trainer, objec
     return trainer, batches(data, recipe.run.batch, 0, 10**9, device)
 
 
-def cyclegan_trainer(device: torch.device, side: int, batch: int, precision: str):
-    return trainer_of(*cyclegan_recipe(side, batch, precision), device)
+def cyclegan_trainer(device: torch.device, side: int, batch: int, precision: str, width: int = 64):
+    return trainer_of(*cyclegan_recipe(side, batch, precision, width), device)
 
 
-def cyclegan_recipe(side: int, batch: int, precision: str):
+def shipped_trainer(device: torch.device, a: str, b: str, precision: str) -> tuple[Trainer, Iterator, Variant]:
+    """CycleGAN on real data at the laptop's defaults; the last one reads a batch."""
+    recipe = cyclegan(a, b, precision=precision, budget="laptop")
+    for source in recipe.data.values():
+        source.scan()
+    trainer, feed = trainer_of(recipe, recipe.data, device)
+
+    def read() -> None:
+        for source in recipe.data.values():
+            source.domain.normalise(source.rows(range(recipe.run.batch)))
+
+    return trainer, feed, read
+
+
+def cyclegan_recipe(side: int, batch: int, precision: str, width: int = 64):
     a, b = (Fixed(Images(side, side), batch, seed) for seed in (1, 2))
     recipe = cyclegan(a.domain, b.domain, batch=batch, precision=precision, budget="full", identity=5.0, cycle=10.0,
-                      generator="resnet", width=64, blocks=9, critic="patch", layers=3)  # fmt: skip
+                      generator="resnet", width=width, blocks=9, critic="patch", layers=3)  # fmt: skip
     return recipe, {"a": a, "b": b}
 
 
