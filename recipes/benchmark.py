@@ -56,10 +56,12 @@ def benchmark(
 
     where = runtime.start(device)
     bench = Bench(where, quick, measure.peaks(where, 0.2 if quick else 1.0), peer)
-    rows = [row for part in PARTS if only in ("all", part) for row in getattr(bench, part)()]
     facts = measure.hardware(where) | {"clock": measure.Clock(where).what, "peaks": bench.peaks, "quick": quick}
-    if json:
-        Path(json).write_text(dumps({"facts": facts, "rows": rows}, indent=1))
+    rows = []
+    for part in PARTS if only == "all" else (only,):
+        rows += getattr(bench, part)()
+        if json:  # what is measured is kept, whatever comes after
+            Path(json).write_text(dumps({"facts": facts, "rows": rows}, indent=1))
     Path(docs).mkdir(parents=True, exist_ok=True)
     name = f"{where.type}-quick.md" if quick else f"{where.type}.md"
     (Path(docs) / name).write_text(page(rows, facts))
