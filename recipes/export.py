@@ -60,7 +60,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Plain().eval(),
+            Plain().eval().to(memory_format=torch.contiguous_format),  # of any batch: channels-last norms go row by row
             (x,),
             output,
             dynamo=True,

@@ -118,6 +118,7 @@ def matrix(
         device: auto, cpu or cuda.
     """
     import os
+    import re
     import sys
 
     from translate.errors import UserError, at_least
@@ -141,7 +142,7 @@ def matrix(
                 sys.stderr.write(f"{name} is left out: {error}\n")
                 continue
             for method in [m for m in rows if m not in done]:
-                out = Path(folder, scale, budget.replace(" ", ""), name, method.replace(", ", "-"), f"seed{seed}")
+                out = Path(folder, scale, budget.replace(" ", ""), name, re.sub(r"\W+", "-", method), f"seed{seed}")
                 try:
                     cell = trained(ROWS[method], column, scale, out, seed, minutes, steps, device, judge)
                 except UserError as error:
@@ -536,7 +537,7 @@ def summary(records: dict[str, dict], budget: str) -> list[str]:
         pick = max if record["highest"] else min
         best = pick(means, key=means.__getitem__)
         line = f"- {name}: the best is {best}; {sum(beats(v, copied, record) for v in means.values())} of {len(means)} beat the copied input"
-        if "plain" in means:
+        if "plain" in means and len(means) > 1:
             others = [m for m, v in means.items() if m != "plain" and beats(v, means["plain"], record)]
             worse = [m for m in means if m != "plain" and m not in others]
             line += f", {len(others)} of {len(means) - 1} beat plain G + D" + (
@@ -544,7 +545,8 @@ def summary(records: dict[str, dict], budget: str) -> list[str]:
             )
         write = write_of(record)[1]
         firsts = {f: pick((m for m in group if m in means), key=means.get, default="") for f, group in FAMILIES.items()}
-        line += "; of each family: " + ", ".join(f"{f} {m} {write(means[m])}" for f, m in firsts.items() if m)
+        if any(firsts.values()):
+            line += "; of each family: " + ", ".join(f"{f} {m} {write(means[m])}" for f, m in firsts.items() if m)
         out.append(line + ".")
     if every:
         steps, seconds = [cell["steps"] for cell in every], [cell["seconds"] for cell in every]

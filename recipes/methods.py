@@ -275,7 +275,7 @@ def content(
     a: str = "photos",
     b: str = "vangogh",
     features: str = "auto",
-    content: float = 5.0,
+    content: float = 0.2,
     warm: float = 0.2,
     adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
     **numbers,

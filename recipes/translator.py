@@ -55,7 +55,7 @@ class Translator:
             ) from error
         if missing:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
-        self.system.to(self.device).eval().requires_grad_(False)
+        runtime.place(self.system, self.device).eval().requires_grad_(False)
         self.styles: dict[str, torch.Tensor] = {}  # of a method with many translations, by domain
 
     @classmethod

@@ -16,7 +16,7 @@ from .errors import UserError
 from .feed import batches, drawn
 from .recipe import Recipe, Run, Source
 from .sample import Sample
-from .system import System, Update
+from .system import Losses, System, Update
 
 
 class Trainer:
@@ -25,14 +25,12 @@ class Trainer:
     def __init__(self, recipe: Recipe, device: torch.device):
         self.run, self.device = recipe.run, device
         runtime.seed_all(self.run.seed)  # equal weights on all processes
-        self.system: System = recipe.system().to(device)
+        self.system: System = runtime.place(recipe.system(), device)
         runtime.seed_all(self.run.seed + 1 + runtime.rank())  # noise of their own
         lr = self.run.lr
         self.lr = {player: lr[player] if isinstance(lr, dict) else lr for player in self.system.players()}
         self.optimisers = {
-            player: torch.optim.Adam(
-                self.system.parameters_of(player), self.lr[player], self.run.betas, fused=device.type == "cuda" or None
-            )
+            player: torch.optim.Adam(self.system.parameters_of(player), self.lr[player], self.run.betas, fused=True)
             for player in self.system.players()
         }
         named = dict(self.system.named_parameters())
@@ -67,11 +65,10 @@ class Trainer:
         with only(parameters, self.system):
             for first in range(0, rows, micro):
                 part = {key: s[first : first + micro] for key, s in batch.items()}
-                with runtime.autocast(self.device, self.run.precision):
-                    losses = getattr(self.system, update.loss or f"loss_{player}")(**part)
                 share = len(next(iter(part.values()))) / rows  # the last part may be smaller
-                (sum(losses.values()) * (update.every * share)).backward()
-                self.record(losses)
+                for losses in self.losses(update.loss or f"loss_{player}", part):
+                    (sum(losses.values()) * (update.every * share)).backward()
+                    self.record(losses)
         runtime.average_gradients(parameters)
         used = [p for p in parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in used])
@@ -82,6 +79,20 @@ class Trainer:
             group["lr"] = self.lr[player] * lr_share(self.run, self.step)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+
+    def losses(self, method: str, batch: dict[str, Sample]) -> Iterator[Losses]:
+        """What a loss method returns, or yields: then what is consumed of it is freed before the rest is computed."""
+        with runtime.autocast(self.device, self.run.precision):
+            given = getattr(self.system, method)(**batch)
+        if isinstance(given, dict):
+            yield given
+            return
+        while True:
+            with runtime.autocast(self.device, self.run.precision):
+                losses = next(given, None)
+            if losses is None:
+                return
+            yield losses
 
     def record(self, terms: dict[str, Tensor]) -> None:
         keys, values = tuple(terms), torch.stack([t.detach().float() for t in terms.values()])
@@ -132,6 +143,11 @@ class Trainer:
         self.system.load_state_dict(shared["parameters"] | own["buffers"])
         for player, o in self.optimisers.items():
             o.load_state_dict(shared["optimisers"][player])
+            for (
+                p,
+                state,
+            ) in o.state.items():  # fused Adam reads memory as it lies: a moment in another layout is another moment
+                state |= {key: torch.empty_like(p).copy_(t) for key, t in state.items() if t.shape == p.shape}
         for name, t in self.ema.average.items():
             t.copy_(shared["ema"][name])
         runtime.set_random_states({k: t.cpu() for k, t in own["random"].items()})

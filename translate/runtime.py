@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from .errors import UserError
 
@@ -82,6 +82,12 @@ def autocast(device: torch.device, precision: str):
     if precision == "auto":
         precision = "bf16" if has_fast_bf16(device) else "fp32"
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def place(module: nn.Module, device: torch.device) -> nn.Module:
+    """On the device, the weights of convolutions channels-last: their bf16 products are twice as fast there with AMX, and a tenth
+    faster without (docs/benchmarks); what such a convolution returns is channels-last too."""
+    return module.to(device, memory_format=torch.channels_last)
 
 
 def average_gradients(parameters: list[Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -26,7 +27,8 @@ class Update:
 
 class System(nn.Module):
     """A method. Besides the methods below it has one pure loss method a player, `loss_g(self, a, b) -> dict of terms`,
-    whose argument names are the recipe's data keys. The loop sums the terms, backpropagates, averages and steps."""
+    whose argument names are the recipe's data keys. The loop sums the terms, backpropagates, averages and steps. A method that
+    yields its terms, dict by dict, has each backpropagated and its graph freed before the next: the same gradients, less memory."""
 
     updates: tuple[Update, ...] = (Update("g"), Update("d"))
     ema: tuple[str, ...] = ("g",)  # players whose averaged weights are sampled from and exported
@@ -60,3 +62,8 @@ class System(nn.Module):
 
 
 Losses = dict[str, Tensor]
+
+
+def merged(losses: Losses | Iterator[Losses]) -> Losses:
+    """All terms of a loss method, whether it returns or yields them."""
+    return losses if isinstance(losses, dict) else {key: term for part in losses for key, term in part.items()}

@@ -160,6 +160,16 @@ def test_vgg_distance_by_hand(monkeypatch):
 
 
 @needs_judges
+def test_vgg_statistics_tell_textures_apart_at_any_size():
+    net = pretrained.VGG19Statistics().eval()
+    noise, flat = torch.rand(2, 1, 28, 28), torch.full((2, 1, 28, 28), 0.5)
+    seen = [judges.features(net, x) for x in (noise[:1], noise[1:], flat[:1], torch.rand(1, 3, 40, 32))]
+    assert all(x.shape == (1, 896) for x in seen)
+    assert (seen[0] - seen[1]).norm() < 0.5 * (seen[0] - seen[2]).norm(), "two noises are alike"
+    torch.testing.assert_close(seen[0].square().sum(), torch.tensor(896.0))
+
+
+@needs_judges
 def test_vgg_distance_of_real_features():
     x = torch.rand(2, 3, 32, 32)
     near, far = judges.vgg_distance((x + 0.05 * torch.randn_like(x)).clamp(0, 1), x), judges.vgg_distance(1 - x, x)

@@ -79,3 +79,8 @@ def test_the_table_of_a_copy():
     scores = judges.TextJudge(A, B, minilm=False).score(B, A, "b", [B])
     assert scores["gm"] == pytest.approx(math.sqrt(100 * 100)) and scores["bleu"] == pytest.approx(100)
     assert set(scores) <= set(judges.COLUMNS)
+
+
+def test_words_matched_by_frequency():
+    a, b = ["x x x y y z"], ["one one one two two three"]
+    assert judges.frequency_match(["z y x w"], a, b) == ["three two one w"]

@@ -26,6 +26,7 @@ from tests.quick import cheap
 from tests.translate.test_resume import differing, end_of, tensors
 from translate import bundle, checkpoint
 from translate.loop import Trainer
+from translate.system import merged
 from translate.systems.cyclegan import CycleGAN
 
 ROOT = Path(__file__).parents[2]
@@ -280,7 +281,9 @@ def test_a_loss_that_is_not_finite_ends_with_two(trained, tmp_path, capsys, monk
     name, argv, out = trained
     shutil.copytree(out, tmp_path / "run")
     loss_g = CycleGAN.loss_g
-    monkeypatch.setattr(CycleGAN, "loss_g", lambda *args, **kw: loss_g(*args, **kw) | {"cycle_a": torch.tensor(np.nan)})
+    monkeypatch.setattr(
+        CycleGAN, "loss_g", lambda *args, **kw: merged(loss_g(*args, **kw)) | {"cycle_a": torch.tensor(np.nan)}
+    )
     said = refused(capsys, *argv[:-1], tmp_path / "run", "--steps", 14, name=name)
     assert said.startswith("cycle_a is not finite near step 13: stopped")
     assert str(tmp_path / "run" / "checkpoints" / "step_00000012") in said

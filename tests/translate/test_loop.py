@@ -15,7 +15,7 @@ from translate.log import NoLog
 from translate.loop import Trainer, lr_share, only, showing, title, train
 from translate.recipe import Recipe, Run
 from translate.sample import Sample
-from translate.system import System, Update
+from translate.system import System, Update, merged
 from translate.systems.cyclegan import CycleGAN
 
 every_case = pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
@@ -218,7 +218,7 @@ def poisoned(recipe: Recipe, player: str, step: int, poison) -> Recipe:
 
         def spoiled(**batch):
             calls.append(0)
-            losses = loss(**batch)
+            losses = merged(loss(**batch))
             return poison(losses) if len(calls) == step else losses
 
         setattr(built, f"loss_{player}", spoiled)

@@ -6,6 +6,8 @@ Code to paper: a2b = G, b2a = F, d_a = D_X, d_b = D_Y, cycle = lambda, identity 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..errors import UserError
 from ..modules.cycle import Distance, restored
 from ..sample import Sample
@@ -27,13 +29,22 @@ class CycleGAN(Plain):
         self.cycle, self.identity = cycle, identity
         self.far_a, self.far_b = distance or self.A.distance, distance or self.B.distance
 
-    def loss_g(self, a: Sample, b: Sample) -> Losses:
-        fake_b, fake_a = self.a2b(a), self.b2a(b)
-        losses = self.deceive(fake_b, fake_a) | dict(
+    def loss_g(self, a: Sample, b: Sample) -> Iterator[Losses]:
+        """A translation and its way back at a time."""
+        fake_b = self.a2b(a)
+        self.pool_b.put(fake_b)
+        yield dict(
+            adv_b=self.adv.g(self.d_b(fake_b)),
             cycle_a=self.cycle * restored(self.far_a, self.b2a, fake_b, a),  # F(G(x)) = x, eq. 2
+        )
+        del fake_b
+        fake_a = self.b2a(b)
+        self.pool_a.put(fake_a)
+        yield dict(
+            adv_a=self.adv.g(self.d_a(fake_a)),
             cycle_b=self.cycle * restored(self.far_b, self.a2b, fake_a, b),
         )
+        del fake_a
         if self.identity:  # F(x) = x and G(y) = y, section 5.2
-            losses["identity_a"] = self.identity * restored(self.far_a, self.b2a, a, a)
-            losses["identity_b"] = self.identity * restored(self.far_b, self.a2b, b, b)
-        return losses
+            yield dict(identity_a=self.identity * restored(self.far_a, self.b2a, a, a))
+            yield dict(identity_b=self.identity * restored(self.far_b, self.a2b, b, b))

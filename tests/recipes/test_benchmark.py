@@ -1,0 +1,109 @@
+"""The benchmark: it compares like with like, refuses what is not, and writes what it measured."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # as whoever runs scripts/benchmark.py has it
+
+from recipes import benchmark, measure, versus
+from recipes.measure import Clock, Timed, count, interleaved
+from tests.cases import CPU
+
+
+def test_a_step_has_the_references_losses_and_another_has_not(monkeypatch):
+    versus.check_step(CPU, 40)
+    monkeypatch.setattr(versus.reference, "_towards", lambda scores, target: (scores - target).abs().mean())
+    with pytest.raises(AssertionError, match="adv_b is .* nothing was timed"):
+        versus.check_step(CPU, 40)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "wgan-gp"])
+def test_a_gan_has_the_references_losses(model):
+    versus.check_gan(CPU, model, 2)
+
+
+def test_rounds_are_interleaved_and_ratios_are_taken_round_by_round():
+    calls = []
+    timed = interleaved({name: lambda name=name: calls.append(name) for name in "ab"}, Clock(CPU), 2)
+    assert "".join(calls) == "ab" + "ab" + "ba", "counted first; another one begins each round"
+    assert len(timed["a"].cost) == len(timed["b"].wall) == 2
+    mine, theirs = Timed([1.0, 2.0, 4.0]), Timed([2.0, 8.0, 4.0])
+    assert mine.ratio_to(theirs) == (2.0, (1.0, 4.0))
+
+
+def test_arithmetic_is_counted_forward_and_backward():
+    x, w = torch.rand(1, 2, 5, 5, requires_grad=True), torch.rand(3, 2, 3, 3, requires_grad=True)
+    counted = count(lambda: torch.conv2d(x, w).sum().backward())
+    assert counted.forward == 2 * 3 * 9 * 2 * 9 and counted.backward == 2 * counted.forward
+    found = {"fp32 NCHW": dict(forward=1e-6, backward=1e-6), "fp32 NHWC": dict(forward=2e-6, backward=0.5e-6)}
+    assert measure.floor(counted, found, "fp32") == pytest.approx(counted.forward / 2e3 + counted.backward / 1e3)
+
+
+def allocate(n: int):
+    return lambda: None, lambda: torch.ones(n, 2**18).sum()
+
+
+def test_peak_memory_is_of_the_second_call():
+    from functools import partial
+
+    assert 60 < measure.peak_memory(partial(allocate, 64), CPU) < 100
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_the_command_writes_rows_and_a_table(tmp_path, monkeypatch, capsys):
+    row = dict(
+        name="data_uint8",
+        ratio=40.0,
+        spread=(39.0, 41.0),
+        goal=50.0,
+        stretch=None,
+        seconds=1.0,
+        reference_seconds=40.0,
+        rounds=3,
+    )
+    monkeypatch.setattr(versus.Bench, "data", lambda self: [row])
+    benchmark.benchmark(quick=True, json=str(tmp_path / "rows.json"), docs=str(tmp_path), only="data", device="cpu")
+    assert json.loads((tmp_path / "rows.json").read_text())["rows"][0]["ratio"] == 40.0
+    page = (tmp_path / "cpu-quick.md").read_text()
+    assert "| data_uint8 | **40.00x** (39.00 to 41.00) | ≥ 50 |" in page and "torch " + torch.__version__ in page
+    assert "`data_uint8` is 40.00x where 50x was the goal" in page and "Goals met: none" in page
+
+
+PEER = """
+import torch
+def create_model(options):
+    assert options.model == "cycle_gan" and options.device.type == "cpu"
+    return Model()
+class Model:
+    def setup(self, options): print("noise on standard output")
+    def set_input(self, batch): self.x = batch["A"]
+    def optimize_parameters(self): self.x @ self.x
+"""
+OPTIONS = """
+import argparse
+class TrainOptions:
+    def parse(self):
+        parser = argparse.ArgumentParser()
+        for name in ("dataroot", "model", "gpu_ids", "checkpoints_dir"): parser.add_argument("--" + name)
+        return parser.parse_args()
+"""
+
+
+def test_a_peer_is_timed_as_it_ships(tmp_path):
+    for name, text in (
+        ("models/__init__.py", PEER),
+        ("options/__init__.py", ""),
+        ("options/train_options.py", OPTIONS),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    peer = versus.Peer(tmp_path, 16, CPU)
+    assert 0 < peer() < 60 and 0 < peer() < 60
+    peer.close()
+    assert peer.process.returncode == 0
+    with pytest.raises(versus.UserError, match="--peer .* give a checkout"):
+        versus.Peer(tmp_path / "nothing", 16, CPU)
