@@ -8,16 +8,10 @@ if TYPE_CHECKING:
     from translate.recipe import Recipe
 
 NUMBERS = {  # of each generator, where the command line gives none
-    "editor": dict(
-        warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=0.0, other=1.0, width=128, blocks=2, layers=1
-    ),
-    "parallel": dict(
-        warm=0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=0, layers=1
-    ),
-    "seq2seq": dict(
-        warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, layers=1
-    ),
-}
+    "editor": dict(warm=1 / 6, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "parallel": dict(warm=0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
+    "seq2seq": dict(warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+}  # fmt: skip
 
 
 def sentences(
@@ -43,6 +37,7 @@ def sentences(
     entropy: float = 0.03,
     width: int | None = None,
     blocks: int | None = None,
+    kernel: int | None = None,
     layers: int | None = None,
     precision: Literal["auto", "bf16", "fp32"] = "fp32",
     seed: int = 0,
@@ -67,8 +62,8 @@ def sentences(
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
         batch: sentences of each side a step, over all processes; 32, 64 for parallel.
         lr: learning rate of Adam; falls to zero over the second half; 1e-3.
-        lr_d: that of the critics; 2e-3, 3e-3 for parallel: a slow critic sits at chance.
-        cycle: weight of the way back, in nats a word; 1, 0.1 for parallel.
+        lr_d: that of the critics; 3e-3, 2e-3 for seq2seq: a slow critic sits at chance.
+        cycle: weight of the way back, in nats a word; 0.2, 0.1 for parallel, 1 for seq2seq.
         identity: weight of self-reconstruction, in nats a word; 1 for seq2seq, else 0: an editor starts from it.
         other: weight of the other style's real sentences among what the critics refuse; 1, none for parallel.
         adv: adversarial objective.
@@ -77,7 +72,8 @@ def sentences(
         coolest: at the end of the first half, and from there on.
         entropy: weight of the choices' entropy where the way is policy.
         width: of embeddings and layers; 128, 64 for parallel.
-        blocks: residual convolutions of a generator's encoder; 2, none for parallel: a cipher's word needs no neighbours.
+        blocks: residual convolutions of a generator's encoder; 2.
+        kernel: words that each of them reads; 3, 1 for parallel: a cipher's word needs no neighbours.
         layers: convolutions of a critic; 1.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
@@ -87,7 +83,7 @@ def sentences(
     from recipes import kinds
     from recipes.kinds import tokens as kind
     from translate import adv as objectives
-    from translate.errors import at_least
+    from translate.errors import UserError, at_least
     from translate.modules.cycle import Towards
     from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
     from translate.recipe import Recipe, Run
@@ -95,15 +91,19 @@ def sentences(
 
     given = dict(
         warm=warm, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
-        layers=layers,
+        kernel=kernel, layers=layers,
     )  # fmt: skip
     n = NUMBERS[generator] | {key: value for key, value in given.items() if value is not None}
     if warm is None:
         n["warm"] = round(steps * n["warm"])
-    warm, batch, width, blocks, layers = (n[key] for key in ("warm", "batch", "width", "blocks", "layers"))
+    warm, batch, width, blocks, kernel, layers = (
+        n[key] for key in ("warm", "batch", "width", "blocks", "kernel", "layers")
+    )
     weights = {key: n[key] for key in ("cycle", "identity", "other")} | dict(penalty=penalty)
-    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "layers")})
+    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel", "layers")})
     at_least(0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "lr", "lr_d")}, **weights)
+    if kernel % 2 == 0:
+        raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
     if isinstance(a, str):
         files = {side: kinds.keep(find(spec, side), kind, side) for side, spec in (("a", a), ("b", b))}
@@ -115,9 +115,8 @@ def sentences(
 
     def network(source, styles: int):
         sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
-        return kind.direction(
-            source, B, generator, width, blocks, styles, Bottleneck(sample, temperature, coolest, max(1, steps // 2))
-        )
+        bottleneck = Bottleneck(sample, temperature, coolest, max(1, steps // 2))
+        return kind.direction(source, B, generator, width, blocks, styles, bottleneck, kernel)
 
     def system() -> StyleTransformer:
         if generator == "parallel":
@@ -131,7 +130,7 @@ def sentences(
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
-        reach = None if generator == "seq2seq" else max(critics[0].reach, blocks)
+        reach = None if generator == "seq2seq" else max(critics[0].reach, blocks * (kernel // 2))
         return PolicyGradient(A, B, *directions, *critics, reach=reach, entropy=entropy, **common)
 
     every = max(10, steps // 20)

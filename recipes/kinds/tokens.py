@@ -101,9 +101,10 @@ def direction(
     blocks: int,
     styles: int = 0,
     bottleneck: Bottleneck | None = None,
+    kernel: int = 3,
 ) -> nn.Module:
     """styles: how many wanted styles the network is told apart by its input's label."""
-    encoder = Encoder(source.vocabulary, width, blocks, styles)
+    encoder = Encoder(source.vocabulary, width, blocks, styles, kernel)
     if generator in ("editor", "parallel"):
         return Parallel(encoder, copying=generator == "editor", bottleneck=bottleneck)
     if generator == "seq2seq":

@@ -157,11 +157,11 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Sentence -> code [B,T,D], zero at padding. styles: how many wanted styles a label may name; 0: labels are not looked at."""
 
-    def __init__(self, vocabulary: int, width: int = 128, blocks: int = 2, styles: int = 0):
+    def __init__(self, vocabulary: int, width: int = 128, blocks: int = 2, styles: int = 0, kernel: int = 3):
         super().__init__()
         self.embed = Embedding(vocabulary, width)
         self.style = nn.Embedding(styles, width) if styles else None
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, kernel) for _ in range(blocks))
         self.deep = tuple(f"blocks.{i}" for i in range(blocks))  # next to the code: what domains may share
 
     def forward(self, s: Sample) -> Sample:
