@@ -121,5 +121,5 @@ def shortfall(row: dict, facts: dict) -> str:
     if "limit" in row:
         return f"{said}: the arithmetic alone at the measured peak would give {row['limit']:.2f}x, {row['share_of_peak']:.0%} of the time is that; {units}."
     if row["name"].startswith("infer"):
-        return f"{said}: nearly all of it is the generator's convolutions; {units}."
+        return f"{said}: {units}."
     return f"{said}."
