@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from translate.recipe import Recipe
 
 NUMBERS = {  # of each generator, where the command line gives none
-    "editor": dict(warm=1 / 6, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
-    "parallel": dict(warm=0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
-    "seq2seq": dict(warm=1 / 6, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "editor": dict(warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "parallel": dict(warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
+    "seq2seq": dict(warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
 
 
@@ -21,6 +21,7 @@ def sentences(
     generator: Literal["editor", "parallel", "seq2seq"] = "editor",
     steps: int = 3000,
     warm: int | None = None,
+    pairs: float | None = None,
     size: int = 20,
     words: int = 8000,
     vocabulary: Literal["auto", "words", "pieces"] = "auto",
@@ -55,8 +56,9 @@ def sentences(
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
         steps: training steps.
-        warm: of these, at the start, denoising and word-for-word pseudo-pairs alone, by a lexicon of words in like surroundings
-            (domains/lexicon.py); a sixth, none for parallel.
+        warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
+        pairs: weight of pseudo-pairs, in nats a word: word for word, by a lexicon of words in like surroundings
+            (domains/lexicon.py); 0.3, none for parallel.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
@@ -90,7 +92,7 @@ def sentences(
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
     given = dict(
-        warm=warm, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
+        warm=warm, pairs=pairs, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
         kernel=kernel, layers=layers,
     )  # fmt: skip
     n = NUMBERS[generator] | {key: value for key, value in given.items() if value is not None}
@@ -99,7 +101,7 @@ def sentences(
     warm, batch, width, blocks, kernel, layers = (
         n[key] for key in ("warm", "batch", "width", "blocks", "kernel", "layers")
     )
-    weights = {key: n[key] for key in ("cycle", "identity", "other")} | dict(penalty=penalty)
+    weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs")} | dict(penalty=penalty)
     at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel", "layers")})
     at_least(0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "lr", "lr_d")}, **weights)
     if kernel % 2 == 0:
@@ -125,8 +127,8 @@ def sentences(
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers, blur=way == "continuous") for domain in (A, B)]
-        pairs = kind.pseudo_pairs(*data.values()) if warm else None
-        common = dict(warm=warm, pairs=pairs, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
+        lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
+        common = dict(warm=warm, lexicon=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it

@@ -125,12 +125,13 @@ def test_the_warm_up_teaches_pseudo_pairs():
     a, b = batch_of(recipe_of(StyleTransformer, "tokens")).values()
     table = torch.arange(12)
     table[5] = 6
-    system = style_transformer(warm=3, pairs=(Substitute(table), Substitute(torch.arange(12))))
+    system = style_transformer(warm=3, lexicon=(Substitute(table), Substitute(torch.arange(12))), pairs=0.5)
     losses = system.loss_warm(a, b)
     said = Sample(torch.where(a.x == 5, 6, a.x), a.mask)
-    torch.testing.assert_close(losses["pair_b"], system.B.distance(system.a2b(a, like=said), said))
-    torch.testing.assert_close(losses["pair_a"], system.A.distance(system.b2a(b, like=b), b))
+    torch.testing.assert_close(losses["pair_b"], 0.5 * system.B.distance(system.a2b(a, like=said), said))
+    torch.testing.assert_close(losses["pair_a"], 0.5 * system.A.distance(system.b2a(b, like=b), b))
     assert set(losses) == {"restore_a", "restore_b", "pair_a", "pair_b"}
+    assert {"pair_a", "pair_b"} < set(merged(system.loss_g(a, b)))
 
 
 @pytest.mark.parametrize("system", [StyleTransformer, PolicyGradient])

@@ -7,6 +7,7 @@ sentence of the other style is wrong too. Code to paper: a2b, b2a = f(x, s), d_a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -23,7 +24,7 @@ class StyleTransformer(CycleGAN):
     """CycleGAN with a warm-up, the other style among what the critics refuse, and a gradient penalty.
 
     warm: steps at the start in which the generators only learn to restore what their own noise left out (a denoising auto-encoder)
-    and, where `pairs` (a to b, b to a) are given, to say what these say: pseudo-pairs, by a lexicon or a template.
+    and to say what a lexicon says (a to b, b to a), pseudo-pairs, which go on with weight `pairs`.
     other: weight of the other style's real sentences beside the fakes. penalty: weight of WGAN-GP's gradient penalty, 0: none.
     """
 
@@ -31,26 +32,37 @@ class StyleTransformer(CycleGAN):
         self,
         *args,
         warm: int = 0,
-        pairs: tuple[nn.Module, nn.Module] | None = None,
+        lexicon: tuple[nn.Module, nn.Module] | None = None,
+        pairs: float = 1.0,
         other: float = 1.0,
         penalty: float = 0.0,
         **kw,
     ):
         super().__init__(*args, **kw)
-        self.pair_ab, self.pair_ba = pairs or (None, None)
+        self.pair_ab, self.pair_ba = lexicon or (None, None)
+        self.pairs = pairs if lexicon else 0.0
         self.other, self.penalty = other, penalty
         self.updates = (Update("g", "loss_warm", stop=warm), Update("g", start=warm), Update("d", start=warm))
 
     def loss_warm(self, a: Sample, b: Sample) -> Losses:
-        losses = dict(
+        return dict(
             restore_a=self.A.distance(self.b2a(a, like=a), a),
             restore_b=self.B.distance(self.a2b(b, like=b), b),
+        ) | self._paired(a, b)
+
+    def loss_g(self, a: Sample, b: Sample) -> Iterator[Losses]:
+        yield from super().loss_g(a, b)
+        if self.pairs:
+            yield self._paired(a, b)
+
+    def _paired(self, a: Sample, b: Sample) -> Losses:
+        if not self.pairs:
+            return {}
+        said_b, said_a = self.pair_ab(a), self.pair_ba(b)
+        return dict(
+            pair_b=self.pairs * self.B.distance(self.a2b(a, like=said_b), said_b),
+            pair_a=self.pairs * self.A.distance(self.b2a(b, like=said_a), said_a),
         )
-        if self.pair_ab is not None:
-            said_b, said_a = self.pair_ab(a), self.pair_ba(b)
-            losses["pair_b"] = self.B.distance(self.a2b(a, like=said_b), said_b)
-            losses["pair_a"] = self.A.distance(self.b2a(b, like=said_a), said_a)
-        return losses
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         return self._judged("a", self.A, self.d_a, a, self.pool_a.get(len(a)), b) | self._judged(
@@ -97,7 +109,7 @@ class PolicyGradient(StyleTransformer):
         if self.identity:
             losses["identity_a"] = self.identity * self.A.distance(self.b2a(a, like=a), a)
             losses["identity_b"] = self.identity * self.B.distance(self.a2b(b, like=b), b)
-        return losses
+        return losses | self._paired(a, b)
 
     def _policy(
         self, there: nn.Module, back: nn.Module, critic: nn.Module, s: Sample, fake: Sample, told: Sample
