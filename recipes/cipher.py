@@ -7,7 +7,7 @@ def cipher(text: str, folder: str, vocabulary: int = 50, seed: int = 0) -> None:
     """Make a word-substitution cipher out of a text: train.cipher.txt and train.plain.txt, which share no sentence, and tests with truth.
 
     scripts/cipher.py modern cipher50 --vocabulary 50
-    scripts/sentences.py --a cipher50/train.cipher.txt --b cipher50/train.plain.txt --generator parallel --way policy
+    scripts/sentences.py --a cipher50/train.cipher.txt --b cipher50/train.plain.txt --generator parallel --steps 2500
     A word's frequency alone gives about 60 % of the words at vocabulary 50 away.
 
     Args:
