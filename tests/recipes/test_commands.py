@@ -422,7 +422,8 @@ def command(name: str, *argv) -> int:
 
 def test_the_installed_command_knows_every_script(capsys, monkeypatch):
     names = {**console.TRAINING, **console.TOOLS}
-    assert set(names) == {p.stem for p in (ROOT / "scripts").glob("*.py")}
+    measured = {"benchmark", "curves"}  # these compare with scripts/reference, which nobody installs
+    assert set(names) == {p.stem for p in (ROOT / "scripts").glob("*.py")} - measured
     assert all(callable(recipe(name)) and what for name, what in names.items())
 
     def unpaired(*argv) -> int:

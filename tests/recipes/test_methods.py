@@ -13,7 +13,7 @@ from recipes.export import export
 from recipes.train import METHODS, recipe_of, train
 from recipes.translator import RECIPES, Translator, initialise
 from tests.cases import CPU
-from translate import bundle
+from translate import bundle, runtime
 from translate.errors import UserError
 from translate.loop import Trainer
 
@@ -69,7 +69,7 @@ def test_every_parameter_learns(method, kind, tiny):
 @pytest.mark.parametrize("method, kind", CASES)
 def test_a_bundle_is_rebuilt_without_the_data(method, kind, tiny, tmp_path):
     recipe = tiny(method, kind)
-    system = recipe.system().eval()
+    system = runtime.place(recipe.system().eval(), CPU)
     bundle.export(tmp_path / "best", system, recipe, 1, {})
     again = Translator.from_pretrained(tmp_path / "best", device="cpu")
     for key, side in kinds.directions(recipe.data):
