@@ -15,9 +15,10 @@ def said(word: int, rng, n: int = 200) -> list[list[int]]:
 
 def test_a_mark_becomes_the_other_sides_word_between_the_same_neighbours_and_all_else_stays():
     rng = np.random.default_rng(0)
-    table = substitutes(said(OLD, rng), said(NEW, rng), 15)
+    elsewhere = [[15, *rng.choice(KEPT[2:], 4)] for _ in range(100)]  # another modern word, in other surroundings
+    table = substitutes(said(OLD, rng), said(NEW, rng) + elsewhere, 16)
     assert table[OLD] == NEW
-    assert all(table[i] == i for i in range(15) if i != OLD)
+    assert all(table[i] == i for i in range(16) if i != OLD)
 
 
 def test_a_mark_that_no_word_is_like_stays():
