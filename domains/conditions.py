@@ -85,8 +85,8 @@ class Conditions:
         return self.values[[self._other(i, index) for index, i in enumerate(items)] if self.wrong else items]
 
     def _other(self, item: int, index: int) -> int:
-        rng = np.random.default_rng([self.of.seed, zlib.crc32(b"wrong"), index])
-        while self.groups[other := int(rng.choice(self.of.train_ids))] == self.groups[item]:
+        rng, ids = np.random.default_rng([self.of.seed, zlib.crc32(b"wrong"), index]), self.of.train_ids
+        while self.groups[other := ids[rng.integers(len(ids))]] == self.groups[item]:
             pass
         return other
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from domains.conditions import Conditions, Labels, labels_of, made_of
 from domains.described import describe, language, parts, seen
@@ -81,15 +81,15 @@ class SampleJudge:
     EfficientNet-Lite0 selects.
     """
 
-    def __init__(self, x: Folder, n: int | None = None, described: bool = False):
+    def __init__(self, x: Folder, n: int | None = None, described: bool = False, net: nn.Module | None = None):
         """n: samples; 500 digits, 150 of other pictures, whose network is a hundred times larger. described: digits that
-        domains/described.py coloured."""
+        domains/described.py coloured. net: a feature network that is loaded already."""
         self.x, self.described = x, described
         self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
         self.n = n or (500 if self.digits else 150)
         selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
         self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {self.n} samples"
-        self.net = self.real = None
+        self.net, self.real = net, None
 
     def load(self) -> None:
         """The feature network; the digit classifier is trained in half a minute and kept below ~/.cache/unpaired."""
@@ -146,6 +146,7 @@ class SampleJudge:
         return {
             "score": fid,
             "FID[digits-cnn]": fid,
+            "KID[digits-cnn]": kid,
             "IS[digits-cnn]": generated.inception_score(logits),
             "coverage": generated.coverage(found, CLASSES),
             "entropy": generated.entropy(found, CLASSES),
