@@ -12,6 +12,8 @@ def equal(
     seeds: str = "0,1,2",
     steps: int | None = 300,
     minutes: float | None = None,
+    batch: int | None = None,
+    width: int | None = None,
     recipe: str = "gan",
     folder: str = "runs/equal",
     data_root: str | None = None,
@@ -29,6 +31,8 @@ def equal(
         seeds: restarts.
         steps: of each run.
         minutes: in place of steps, training time of a run, which its steps follow from; on a CPU, time of the processor.
+        batch: items a step; the recipe's own where left out.
+        width: of the networks, likewise.
         recipe: gan or points.
         folder: where the runs are kept.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
@@ -56,8 +60,10 @@ def equal(
                 out = Path(folder, f"{recipe}-{model}-{named}-{budget}-lr{lr}-seed{seed}")
                 if (out / "final" / "config.json").exists():
                     continue
-                options = dict(model=model, data=data, seed=seed) | ({} if lr == "default" else dict(lr=lr))
-                argv = [f"--{key}={value}" for key, value in options.items()]
+                options = dict(
+                    model=model, data=data, seed=seed, batch=batch, width=width, lr=None if lr == "default" else lr
+                )
+                argv = [f"--{key}={value}" for key, value in options.items() if value is not None]
                 taken = steps if not minutes else steps_of(out) or launch.steps_in(minutes, function, argv, device)
                 try:
                     stopped = launch.run(function, [*argv, f"--steps={taken}", f"--out={out}", f"--device={device}"])

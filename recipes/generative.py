@@ -25,6 +25,7 @@ from translate.systems.generative import Generative
 
 DIGIT = 28  # pixels: what the digit classifier takes
 CLASSES = 10
+CANDIDATES = 8  # wrong sentences, of which the nearest is shown
 
 
 def open_collection(
@@ -70,7 +71,7 @@ def open_collection(
     if make:
         sources["c"] = made_of(x, make)
     if wrong:
-        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=True)
+        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=CANDIDATES if words else 1)
     return sources
 
 
