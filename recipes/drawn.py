@@ -134,7 +134,7 @@ class Tested:
         from recipes.generative import CLASSES
         from recipes.probe import clusters
 
-        n, domain = len(self.tests.items), self.x.domain
+        n = len(self.tests.items)
         if self.said:
             return {"chance": {"as told": 1 / 80, "colour": 1 / 4, "style": 1 / 2, "digit": 1 / 10}}
         train, test = (torch.stack([s.x[0] / 255 for s in folder.training(n)]) for folder in (self.x, self.tests))

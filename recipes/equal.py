@@ -66,7 +66,8 @@ def equal(
                 argv = [f"--{key}={value}" for key, value in options.items() if value is not None]
                 taken = steps if not minutes else steps_of(out) or launch.steps_in(minutes, function, argv, device)
                 try:
-                    stopped = launch.run(function, [*argv, f"--steps={taken}", f"--out={out}", f"--device={device}"])
+                    argv += [f"--steps={taken}", f"--out={out}", f"--device={device}"]
+                    stopped = launch.run(function, argv, adjust=thrice)
                 except UserError as error:
                     sys.stderr.write(f"{out.name}: {error}\n")  # not finite: the others go on
                     continue
@@ -104,6 +105,14 @@ def equal(
             with Image.open(last) as sheet:
                 sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
         (Path(docs) / "equal.md").write_text(page(kept))
+
+
+def thrice(recipe):
+    """Judged and saved three times: in a short run these are what takes long."""
+    from dataclasses import replace
+
+    every = max(1, -(-recipe.run.steps // 3))
+    return replace(recipe, run=replace(recipe.run, sample_every=recipe.run.steps, judge_every=every, save_every=every))
 
 
 def known(recipe: str) -> list[str]:
