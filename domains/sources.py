@@ -55,8 +55,8 @@ class Files:
 
 
 def option(side: str) -> str:
-    """What a side is called on the command line: a and b have options of their own, others are some of many."""
-    return f"--{side}" if side in ("a", "b") else "--domains"
+    """What a side is called on the command line: a, b and a collection of its own have options, others are some of many."""
+    return f"--{side}" if side in ("a", "b", "data") else "--domains"
 
 
 def find(spec: str, side: str, said: str = "") -> Files:

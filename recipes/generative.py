@@ -13,10 +13,12 @@ from domains.conditions import Conditions, Labels, labels_of, made_of
 from domains.described import describe, language, parts, seen
 from domains.folder import Folder
 from domains.images import Images, survey
+from domains.mels import Mels
 from domains.metrics import generated
 from domains.metrics import images as judges
-from domains.sources import Files, Picture, Sentence, find
+from domains.sources import Files, Sentence, find
 from domains.tokens import Tokens
+from recipes import kinds
 from translate.errors import UserError
 from translate.nets.dcgan import halvings
 from translate.recipe import Source
@@ -25,6 +27,7 @@ from translate.systems.generative import Generative
 
 DIGIT = 28  # pixels: what the digit classifier takes
 CLASSES = 10
+WORDS = 2000  # at most, of a vocabulary of sentences
 CANDIDATES = 8  # wrong sentences, of which the nearest is shown
 
 
@@ -38,19 +41,21 @@ def open_collection(
     make: Callable | None = None,
     words: bool = False,
 ) -> dict[str, Source]:
-    """x: the pictures; c: their labels, what `make` makes of each, or what `words` say; wrong: other ones.
+    """x: the collection; c: its labels, what `make` makes of each picture, or what `words` say; wrong: other ones.
 
     Domains by these keys in place of a name: no files, for drawing.
     """
     if not isinstance(data, str):
         return {key: Folder(domain, Files(key, [])) for key, domain in data.items()}
     files = find(data, "")
-    for split in (files.train, files.test):
-        split[:] = [item for item in split if isinstance(item, Picture) or item.suffix.lower() in Images.suffixes]
-    if not files.train:
-        raise UserError(
-            f"--data {files.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}"
-        )
+    kind = kinds.common({"data": files})
+    if kind.Domain is not Images:
+        if labels or words or make:
+            raise UserError(
+                f"--data {files.name}: {kind.ITEMS} have no conditions here; choose a model without, such as wgan-gp"
+            )
+        how = dict(words=WORDS, soft=True) if kind.Domain is Tokens else {}
+        return {"x": kind.folders({"data": files}, size, full, seed, **how)["data"]}
     if words:
         files, sentences = describe(files, seed)
     short, colour, _ = survey(files.train)
@@ -209,12 +214,12 @@ def generator_of(path: Path, device: torch.device, which: str = "best") -> tuple
     tensors, config = bundle.load_bundle(bundle_folder(path, which))
     if config.get("recipe") != "gan":
         raise UserError(f"{path} draws nothing: it was made by {config.get('recipe')}; give a run of scripts/gan.py")
-    kinds = {"images": Images, "labels": Labels, "tokens": Tokens}
+    known = {"images": Images, "labels": Labels, "tokens": Tokens, "mels": Mels}
     try:
         domains = {}
         for key, spec in config["domains"].items():
             arguments = {k: v for k, v in spec.items() if k not in ("domain", "name")}
-            domains[key] = kinds[spec["domain"]](**arguments)
+            domains[key] = known[spec["domain"]](**arguments)
         system = gan(**config["args"] | {"data": domains}).system()
         missing = set(bundle.parts(system)) & set(system.load_state_dict(tensors, strict=False).missing_keys)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Pictures drawn by trained generators."""
+"""Pictures, bits of a voice and sentences drawn by trained generators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 def sample(
     run: str,
-    out: str = "samples.png",
+    out: str | None = None,
     n: int = 64,
     seed: int = 0,
     label: int | None = None,
@@ -21,7 +21,8 @@ def sample(
 
     Args:
         run: a run's folder or a bundle; RUN,RUN,...: an ensemble, each draws one sample in turn.
-        out: the picture to write.
+        out: the file to write: a picture (samples.png where left out), a recording of the samples one after another (samples.wav), or
+            a text of one sample a line (samples.txt).
         n: samples, or lines where they are interpolated.
         seed: of the noise.
         label: the class to draw, of labelled models; every class in turn where left out.
@@ -31,9 +32,7 @@ def sample(
         which: the checkpoint that validation selected (best), or final.
         device: auto, cpu or cuda.
     """
-    import cv2
     import torch
-    from einops import rearrange
 
     from recipes.generative import generator_of
     from translate import runtime
@@ -43,36 +42,77 @@ def sample(
     at_least(0, truncation=truncation, interpolate=interpolate, seed=seed)
     where = runtime.start(device)
     systems, domains = zip(*(generator_of(Path(path), where, which) for path in run.split(",")))
+    X = domains[0]["x"]
     if len({domain["x"].kind for domain in domains}) > 1:
-        raise UserError(f"{run}: an ensemble draws pictures of one size and colour; give runs that do")
+        raise UserError(
+            f"{run}: an ensemble draws samples of one kind; give runs whose pictures or sentences are alike"
+        )
     runtime.seed_all(seed)
-    drawn = torch.stack([lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)])
-    turn = torch.arange(n)
-    drawn = drawn[turn % len(systems), turn]  # [n,k,C,H,W]
-    if not interpolate:
-        rows = max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
-        drawn = rearrange(drawn, "(r k) 1 c h w -> r k c h w", r=rows)
-    sheet = rearrange((drawn * 255).round().byte(), "r k c h w -> (r h) (k w) c").numpy()
+    drawn = [lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)]
+    turns = [drawn[i % len(drawn)][i] for i in range(n)]  # a line an item
+    write, suffix = {"images": (as_picture, ".png"), "mels": (as_sound, ".wav"), "tokens": (as_text, ".txt")}[
+        X.spec()["domain"]
+    ]
+    path = Path(out or f"samples{suffix}")
     try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(out, sheet[..., ::-1]):
-            raise OSError("it could not be encoded")
-    except (OSError, cv2.error) as error:
-        raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .png") from error
-    print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch.inference_mode():
+            write(X, turns, path)
+    except OSError as error:
+        raise UserError(
+            f"--out {path} could not be written ({reason(error)}): give a path that ends in {suffix}"
+        ) from error
+    print(f"{n} {'lines' if interpolate else 'samples'}: {path}")
 
 
 def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
-    """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]."""
+    """n samples, or n lines of interpolated ones: of each its samples, a batch on the CPU as a person sees it."""
     import torch
 
-    from recipes.generative import pictures
     from translate.sample import Sample
 
     c = conditions(domains.get("c"), label, text, n, system.looked_at.device)
     ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
     steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
-    return torch.stack([pictures(system.generate(Sample(z * truncation), c)) for z in steps], 1)
+    drawn = [domains["x"].denormalise(system.generate(Sample(z * truncation), c)).to("cpu") for z in steps]
+    return [Sample.cat([s[i : i + 1] for s in drawn]) for i in range(n)]
+
+
+def as_picture(X, turns: list, path: Path) -> None:
+    """A line an item where it has several samples, else about as many lines as columns."""
+    import cv2
+    import torch
+    from einops import rearrange
+
+    drawn = torch.stack([s.x for s in turns]).clamp(0, 255)  # [n,k,C,H,W]
+    n, k = drawn.shape[:2]
+    rows = n if k > 1 else max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
+    sheet = rearrange(drawn, "(r m) k c h w -> (r h) (m k w) c", r=rows).round().byte().numpy()
+    try:
+        if not cv2.imwrite(str(path), sheet[..., ::-1]):
+            raise OSError("it could not be encoded")
+    except cv2.error as error:
+        raise OSError(str(error)) from error
+
+
+def as_sound(X, turns: list, path: Path, pause: float = 0.2) -> None:
+    """One after another, `pause` seconds apart."""
+    import numpy as np
+
+    from domains.audiofile import AudioOrigin, write
+    from domains.vocoders import RATE, vocoder
+
+    if path.suffix != ".wav":
+        raise OSError("it is a recording")
+    speak, silence = vocoder(X.vocoder), np.zeros(int(pause * RATE), np.float32)
+    wave = np.concatenate([part for s in turns for mel in s.x for part in (speak(mel[0]).numpy(), silence)])
+    write(wave, AudioOrigin(RATE, len(wave)), path.with_suffix(""))
+
+
+def as_text(X, turns: list, path: Path) -> None:
+    """One a line; an empty line behind each line of interpolated ones."""
+    blocks = ["\n".join(X.sentences(s)) for s in turns]
+    path.write_text(("\n\n" if len(turns[0]) > 1 else "\n").join(blocks) + "\n", encoding="utf-8")
 
 
 def conditions(domain, label: int | None, text: str | None, n: int, device):

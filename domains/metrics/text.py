@@ -146,6 +146,19 @@ def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[i:] for i in range(n))))
 
 
+def ngram_divergence(outputs: Sentences, references: Sentences, n: int) -> float:
+    """Jensen-Shannon divergence of n-gram frequencies in nats, 0 to log 2, ends of sentences counted (arXiv:1704.00028, section 5.4)."""
+    counts = [Counter(gram for s in side for gram in ngrams([*s.split(), ""], n)) for side in (outputs, references)]
+    totals = [max(1, sum(count.values())) for count in counts]
+
+    def share(gram: tuple[str, ...]) -> tuple[float, float]:
+        p, q = (count[gram] / total for count, total in zip(counts, totals))
+        return p, q
+
+    pairs = [share(gram) for gram in counts[0].keys() | counts[1].keys()]
+    return sum(0.5 * x * math.log(2 * x / (p + q)) for p, q in pairs for x in (p, q) if x)
+
+
 def copy_rate(outputs: Sentences, inputs: Sentences) -> float:
     """Share of sentences that came back unchanged."""
     return sum(o == i for o, i in zip(outputs, inputs, strict=True)) / len(outputs)

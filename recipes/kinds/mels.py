@@ -136,6 +136,30 @@ class Judge:
         return {"score": sum(scores.values()) / len(scores)} | scores
 
 
+class Drawn:
+    """Fréchet distance of samples' frames to those of the collection."""
+
+    criterion = "the lowest Fréchet distance of samples' cepstra, of 200 samples"
+
+    def __init__(self, x: Folder, n: int = 200):
+        self.x, self.n = x, n
+        self.real: torch.Tensor | None = None
+
+    def load(self) -> None:
+        """Needs nothing."""
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        if self.real is None:
+            self.real = cepstra(s.x for s in self.x.training(self.n))
+        drawn = torch.cat([system.draw(len(n)).x for n in torch.arange(self.n).split(50)])
+        distance = self.score(Sample(drawn))
+        return {"score": distance, "frechet": distance}
+
+    def score(self, drawn: Sample) -> float:
+        """Of normalised crops."""
+        return fid(cepstra(self.x.domain.denormalise(drawn).x.cpu()[:, None]), self.real)
+
+
 def cepstra(mels) -> torch.Tensor:
     """Log-mels [1,1,80,T] -> frames [N,48]."""
     from torchaudio.functional import create_dct

@@ -22,6 +22,7 @@ from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets.attention import Attending
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Substitute
+from translate.sample import Sample
 from translate.system import System
 
 ITEMS = "sentences"
@@ -210,6 +211,35 @@ class Judge:
             means.append(found["gm"])
             scores |= {f"{key}_{source}2{to}": value for key, value in found.items()}
         return {"score": 1 - sum(means) / len(means) / 100} | scores
+
+
+class Drawn:
+    """How far the words and word pairs of samples are from a collection's, and how various they are."""
+
+    criterion = "the lowest Jensen-Shannon divergence of word pairs, of 500 samples"
+
+    def __init__(self, x: Folder, n: int = 500):
+        self.x, self.n = x, n
+
+    def load(self) -> None:
+        """Raises MissingJudge where scikit-learn or sacrebleu is not installed."""
+        judges.require()
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        parts = torch.arange(self.n).split(100)
+        return self.score([text for n in parts for text in self.x.domain.sentences(system.draw(len(n)))])
+
+    def score(self, drawn: list[str]) -> dict[str, float]:
+        train = self.x.domain.sentences(Sample.cat(self.x.training(2 * self.n)))  # as the vocabulary writes them
+        pairs = judges.ngram_divergence(drawn, train, 2)
+        words = judges.ngram_divergence(drawn, train, 1)
+        return {
+            "score": pairs,
+            "pairs": pairs,
+            "words": words,
+            "distinct": judges.distinct(drawn),
+            "unknown": judges.unknown_rate(drawn),
+        }
 
 
 def references(path: Path) -> list[list[str]]:

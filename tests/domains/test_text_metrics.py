@@ -50,6 +50,14 @@ def test_rouge_by_hand():
     assert scores == pytest.approx({"rouge1": 200 / 3, "rouge2": 50, "rougeL": 200 / 3})
 
 
+def test_ngrams_diverge_by_hand():
+    """Nothing in common: log 2; the same: 0; half in common, (a, end) against (b, end): log 2 / 2."""
+    assert judges.ngram_divergence(["a b"], ["c d"], 2) == pytest.approx(math.log(2))
+    assert judges.ngram_divergence(["a b", "c"], ["c", "a b"], 2) == pytest.approx(0)
+    assert judges.ngram_divergence(["a"], ["b"], 1) == pytest.approx(math.log(2) / 2)
+    assert judges.ngram_divergence([], ["b"], 1) == pytest.approx(math.log(2) / 2)
+
+
 def test_collapse_by_hand():
     assert judges.distinct(["a b a b", "a b"], 1) == pytest.approx(2 / 6)
     assert judges.distinct(["a b a b", "a b"], 2) == pytest.approx(2 / 4)
