@@ -53,11 +53,12 @@ def equal(
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
     function = getattr(importlib.import_module(f"recipes.{recipe}"), recipe)
-    named, budget = data.replace("/", "_"), f"{minutes:g}min" if minutes else f"{steps}steps"
+    named, budget = data.replace("/", "_"), f"{minutes:g} min" if minutes else f"{steps} steps"
+    short = budget.replace(" ", "")
     for seed in seeds.split(","):  # in the outer loop: an interrupted sweep has all models
         for model in known(recipe) if models == "all" else models.split(","):
             for lr in lrs.split(","):
-                out = Path(folder, f"{recipe}-{model}-{named}-{budget}-lr{lr}-seed{seed}")
+                out = Path(folder, f"{recipe}-{model}-{named}-{short}-lr{lr}-seed{seed}")
                 if (out / "final" / "config.json").exists():
                     continue
                 options = dict(
@@ -73,7 +74,7 @@ def equal(
                     continue
                 if stopped:
                     sys.exit(stopped)
-    runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{budget}-lr*-seed*/final/config.json"))
+    runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{short}-lr*-seed*/final/config.json"))
     if not runs:
         raise UserError(f"{folder}: no run of the sweep was finished")
     rows, first, environments = [], {}, []
@@ -98,7 +99,7 @@ def equal(
         }
         kept = Path(docs) / "equal"
         kept.mkdir(parents=True, exist_ok=True)
-        name = f"{recipe}-{named}-{budget}"
+        name = f"{recipe}-{named}-{short}"
         (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
         for model, run in first.items():
             last = sorted((run / "samples").glob("step_*.png"))[-1]

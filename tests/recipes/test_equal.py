@@ -65,7 +65,7 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
 
 
 def test_a_sweep_that_is_stopped_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "run", lambda *_: 130)
+    monkeypatch.setattr(launch, "run", lambda *_, **__: 130)
     assert command(equal, *SWEEP, "--folder", tmp_path, "--models", "gan,vae") == 130
 
 
