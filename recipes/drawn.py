@@ -31,7 +31,7 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
     from recipes.translator import saved_config
     from translate import runtime
 
-    kept, opened = docs / "results" / "drawn", {}
+    kept, opened, seen = docs / "results" / "drawn", {}, set()
     kept.mkdir(parents=True, exist_ok=True)
     for run in runs:
         config = saved_config(run)
@@ -40,8 +40,10 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
             opened[key] = Tested(config["args"])
         tested = opened[key]
         path = kept / f"{tested.x.name}.json"
-        found = json.loads(path.read_text()) if path.exists() else {"runs": {}, "floors": {}}
-        found["floors"][tested.group] = tested.floors()
+        found = read(path)
+        if key not in seen:
+            found["floors"][tested.group] = tested.floors()
+            seen.add(key)
         found["tested on"] = found.get("tested on", {}) | {tested.group: tested.on}
         found["runs"][run.name] = {
             "group": tested.group,
@@ -52,9 +54,26 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
             "selected": config["selected"],
             "date": date.today().isoformat(),
         }
-        path.write_text(json.dumps(found, indent=1, sort_keys=True))
+        path.write_text(json.dumps(found, indent=1))
         sheet(run, kept / f"{run.name}.jpg")
         print(f"{run.name}: {json.dumps(found['runs'][run.name]['rows'])}")
+
+
+def read(path: Path) -> dict:
+    import json
+
+    return json.loads(path.read_text()) if path.exists() else {"runs": {}, "floors": {}, "probes": {}}
+
+
+def keep_probe(docs: Path, collection: str, name: str, facts: dict) -> None:
+    """What scripts/probe.py found of a run."""
+    import json
+
+    path = docs / "results" / "drawn" / f"{collection}.json"
+    found = read(path)
+    found["probes"][name] = facts
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1))
 
 
 def family(model: str) -> str:
@@ -114,15 +133,18 @@ class Tested:
         from translate import runtime
 
         rows, args = {}, saved_config(run)["args"]
+        steps = {which: read_json(run / which / "config.json").get("step") for which in LEARNED}
         for which, name in LEARNED.items():
-            if not (run / which / "config.json").exists():
+            if steps[which] is None:
+                continue
+            if which == "final" and steps["best"] == steps["final"]:  # the last step was the best
+                rows[name] = rows[LEARNED["best"]]
                 continue
             system, _ = generator_of(run, device, which)
             with torch.inference_mode(), runtime.preserved_randomness():
                 runtime.seed_all(0)
                 scores = self.judge(system, self.data(args))
-            step = read_json(run / which / "config.json")["step"]
-            rows[name] = {key: value for key, value in scores.items() if key != "score"} | {"step": step}
+            rows[name] = {key: value for key, value in scores.items() if key != "score"} | {"step": steps[which]}
         return rows
 
     def floors(self) -> dict[str, dict[str, float]]:
@@ -193,7 +215,7 @@ def sections(kept: Path) -> list[str]:
     import json
 
     records = {path.stem: json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))}
-    out = []
+    out = ["# Samples", "", ABOUT, ""] if records else []
     for name, record in records.items():
         for group in GROUPS:
             runs = {stem: run for stem, run in record["runs"].items() if run["group"] == group}
@@ -201,7 +223,7 @@ def sections(kept: Path) -> list[str]:
                 out += [f"## {name}, {group}", "", *section(runs, record["floors"][group], GROUPS[group]), ""]
                 out += [f"{record['tested on'][group]}; selected: {next(iter(runs.values()))['selected']}.", ""]
                 out += [*facts(runs), "", *gallery(runs, kept), ""]
-        if "probes" in record:
+        if record["probes"]:
             out += [f"## {name}, named by what a critic learned without labels", "", *probes(record["probes"]), ""]
     return out
 
@@ -299,14 +321,23 @@ def gallery(runs: dict[str, dict], kept: Path, columns: int = 4) -> list[str]:
 
 
 def probes(found: dict[str, dict]) -> list[str]:
-    """A line a run of scripts/probe.py and number of labels."""
-    out = ["| critic | labels | test accuracy |", "|---|---|---|"]
-    made = set()
+    """A line a setting, number of labels and classifier: mean ± deviation between seeds."""
+    groups: dict[tuple, list[dict]] = {}
     for probe in found.values():
-        out += [
-            f"| {probe['run']}: {name} | {probe['labels']} | {share:.1%} |" for name, share in probe["rows"].items()
-        ]
-        made.add(
-            f"{probe['environment']['device']}, torch {probe['environment']['torch']}, commit {probe['environment']['git']}, {probe['date']}"
-        )
-    return [*out, "", f"Test digits; written by `scripts/probe.py RUN --docs docs`. {'; '.join(sorted(made))}."]
+        for name, share in probe["rows"].items():
+            head = f"{probe['model']}, {probe['steps']} steps: {name}" if name.startswith("critic") else name
+            groups.setdefault((head, probe["labels"]), []).append({"accuracy": share})
+    made = {
+        f"{p['environment']['device']}, torch {p['environment']['torch']}, commit {p['environment']['git']}, {p['date']}"
+        for p in found.values()
+    }
+    lines = [
+        f"| {head} | {labels} | {len(rows)} | {cell(rows, 'accuracy')} |" for (head, labels), rows in groups.items()
+    ]
+    return [
+        "| | labels | runs | test accuracy |",
+        "|---|---|---|---|",
+        *lines,
+        "",
+        f"Test digits; written by `scripts/probe.py RUN --docs docs`. {'; '.join(sorted(made))}.",
+    ]
