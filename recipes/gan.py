@@ -85,7 +85,7 @@ def gan(
             frames of 11.6 ms, 64; of sentences the most tokens, 20.
         batch: items a step, over all processes.
         lr: learning rate of Adam; falls to zero over the second half.
-        lr_d: that of the critic, where it should differ.
+        lr_d: that of the critic, where it should differ; of infogan a fifth.
         width: channels of the largest layers; inner ones have more. Of voices and sentences a quarter of the channels.
         noise: numbers that a sample is made of.
         adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,
@@ -119,7 +119,7 @@ def gan(
     steps = steps or (50_000 if full else 2000)
     wasserstein = model in WASSERSTEIN
     lr = lr or (1e-4 if full and wasserstein else 2e-4)
-    lr_d = lr_d or lr
+    lr_d = lr_d or (lr / 5 if model == "infogan" else lr)  # arXiv:1606.03657, C.1
     at_least(1, steps=steps, width=width, noise=noise)
     at_least(0, lr=lr, lr_d=lr_d, seed=seed)
     if batch < 2 or model == "pacgan" and batch % models.PACKED:
