@@ -78,7 +78,16 @@ def find(spec: str, side: str, said: str = "") -> Files:
         return files
     roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r]
     for root in roots:
-        for pattern in (spec, f"*/{spec}", *(f"{at}{spec}{suffix}" for suffix in NAMED for at in ("", "*/", "*/*/"))):
+        for pattern in (
+            spec,
+            f"*/{spec}",
+            *(
+                f"{at}{name}{suffix}"
+                for suffix in NAMED
+                for name in (spec, _training(spec))
+                for at in ("", "*/", "*/*/")
+            ),
+        ):
             for hit in sorted(root.glob(pattern)):
                 return _path(hit, side)
     known = [
@@ -89,6 +98,12 @@ def find(spec: str, side: str, said: str = "") -> Files:
     said = said or f"--{side or 'data'}"
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
     raise UserError(f"{said} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
+
+
+def _training(spec: str) -> str:
+    """The file of a set's training split: humorous is train.humorous, debian.docs is debian.train.docs."""
+    head, dot, last = spec.rpartition(".")
+    return f"{head}{dot}train.{last}"
 
 
 def _path(path: Path, side: str) -> Files:

@@ -25,6 +25,7 @@ RECIPES = {method: module for method, (module, _) in METHODS.items()} | {
     "peer": "recipes.peer",
     "sentences": "recipes.sentences",
     "sentiment": "recipes.sentiment",
+    "summarise": "recipes.summarise",
     "voice": "recipes.voice",
 }  # what a bundle may name; nothing else is ever imported
 

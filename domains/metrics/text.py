@@ -124,11 +124,11 @@ def gm(style: float, content: float) -> float:
 
 
 def rouge(outputs: Sentences, references: Sentences) -> dict[str, float]:
-    """F1 of ROUGE-1, -2, -L in [0, 100] (rouge-score, no stemming)."""
+    """F1 of ROUGE-1, -2, -L in [0, 100] (rouge-score, words stemmed, as in the literature on summaries)."""
     from rouge_score.rouge_scorer import RougeScorer
 
     names = ("rouge1", "rouge2", "rougeL")
-    scorer = RougeScorer(names, use_stemmer=False)
+    scorer = RougeScorer(names, use_stemmer=True)
     scores = [scorer.score(reference, output) for output, reference in zip(outputs, references, strict=True)]
     return {name: 100 * sum(s[name].fmeasure for s in scores) / len(scores) for name in names}
 
@@ -265,6 +265,35 @@ def is_a_rule(documents: Sentences, n: int = 8) -> list[str]:
     return [" ".join(parts[-1].split()[:n]) for parts in found]
 
 
+def best_window(documents: Sentences, references: Sentences, n: int = 8) -> list[str]:
+    """The n tokens in a row that share most words with the reference, and most in order: what extraction could reach at best."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(("rougeL",), use_stemmer=True)
+    found = []
+    for document, reference in zip(documents, references, strict=True):
+        words = document.split()
+        parts = [" ".join(words[i : i + n]) for i in range(max(1, len(words) - n + 1))]
+        known = set(reference.split())
+        parts.sort(key=lambda part: -len(known & set(part.split())))  # the promising ones alone are measured
+        found.append(max(parts[:10], key=lambda part: scorer.score(reference, part)["rougeL"].fmeasure))
+    return found
+
+
+class Likeness:
+    """How near summaries are to their documents: the cosine of TF-IDF vectors, fitted on documents."""
+
+    def __init__(self, documents: Sentences):
+        require()
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.vectoriser = TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True).fit(documents)
+
+    def __call__(self, outputs: Sentences, documents: Sentences) -> float:
+        found, given = (self.vectoriser.transform(side) for side in (outputs, documents))
+        return float(found.multiply(given).sum(1).mean())
+
+
 class TextJudge:
     """Scores of rewritten sentences against two styles' training sentences; `to` is the style that is wanted ("a" or "b")."""
 
@@ -298,6 +327,9 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "rouge2": ("R-2", "{:.1f}".format),
     "rougeL": ("R-L", "{:.1f}".format),
     "real": ("judged real", "{:.1%}".format),
+    "real[MiniLM]": ("judged real [MiniLM]", "{:.1%}".format),
+    "real[TF-IDF]": ("judged real [TF-IDF]", "{:.1%}".format),
+    "words": ("words", "{:.1f}".format),
     "distinct": ("distinct-2", "{:.3f}".format),
     "copied": ("copied", "{:.1%}".format),
     "repeated": ("repeated bigrams", "{:.1%}".format),
