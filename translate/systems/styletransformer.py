@@ -101,7 +101,8 @@ class Rewarded:
             greedy = there(s)
             baseline = self._rewards(critic, greedy, back(greedy, like=s), s)
             advantage = self._rewards(critic, fake, told, s) - baseline
-            advantage = advantage / advantage[fake.mask].std().clamp(min=1e-6)
+            spread = advantage[fake.mask].std(correction=0)
+            advantage = advantage / torch.where(spread > 1e-6, spread, 1.0)  # of a single sentence there is none
         return reinforce(fake, advantage) * len(fake) / fake.mask.sum()  # a word, as the other terms are
 
     def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
