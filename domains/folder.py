@@ -36,6 +36,7 @@ class Folder:
         self.test, self.files = files.test, files
         self.labels = torch.from_numpy(files.labels["train"]).long() if "train" in files.labels else None  # [items]
         self.bad: list[str] = []
+        self.augment: Callable[[Sample, np.random.Generator], Sample] = lambda s, rng: s  # before the crop, in training
         self._divide(list(range(len(self.items))))
 
     def _divide(self, ids: list[int]) -> None:
@@ -97,7 +98,8 @@ class Folder:
         salt = zlib.crc32(self.name.encode())
         for index, i in zip(indices, items):
             whole = self.domain.split(self._decoded(i))[0] if self.few else self._decoded(i)
-            crops.append(self.domain.crop(whole, np.random.default_rng([self.seed, salt, 1, index])))
+            rng = np.random.default_rng([self.seed, salt, 1, index])
+            crops.append(self.domain.crop(self.augment(whole, rng), rng))
         return self._labelled(self.domain.collate(crops), items)
 
     def shown(self, n: int) -> list[int]:

@@ -23,6 +23,11 @@ BUILTIN = {
     "rms": ("slt2rms", "b"),
 }
 NAMED = (".npz", ".txt")  # a set that is one file is called by its name without these
+HELD = (
+    "test",
+    "eval",
+    "dev",
+)  # what the test files' folder or file is called, where the training files' is called train
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
 
 
@@ -117,7 +122,14 @@ def _path(path: Path, side: str) -> Files:
         return Files(path.resolve().name + side.upper(), _walk(train), _walk(test) if test.is_dir() else [])
     if (path / "trainA").is_dir() or (path / "trainB").is_dir():
         raise UserError(f"{path} has no {train.name}: name the folder you mean directly")
-    return _files(path.resolve().name, _walk(path), str(path))
+    files = _files(path.resolve().name, _walk(path), str(path))
+    files.test = next((_walk(folder) for folder in _split(path.resolve()) if folder.is_dir()), [])
+    return files
+
+
+def _split(path: Path) -> list[Path]:
+    """Of `train/anna`, `test/anna` and its other names."""
+    return [path.parent.with_name(split) / path.name for split in HELD] if path.parent.name == "train" else []
 
 
 def _beside(path: Path) -> list[Item]:
@@ -125,7 +137,7 @@ def _beside(path: Path) -> list[Item]:
     parts = path.name.split(".")
     if "train" not in parts:
         return []
-    named = [[split if part == "train" else part for part in parts] for split in ("test", "dev")]
+    named = [[split if part == "train" else part for part in parts] for split in HELD]
     return [p for p in (path.with_name(".".join(name)) for name in named) if p.is_file()][:1]
 
 

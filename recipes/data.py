@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from types import ModuleType
 
+from domains.augment import pipeline
 from domains.folder import Folder
 from domains.sources import Files, find
 from recipes import kinds
@@ -15,12 +16,17 @@ Sides = list[str] | dict[str, Domain]  # of a system with any number of domains
 
 
 def open_data(
-    a: str | Domain | Sides, b: str | Domain | None, size: int | None, full: bool, seed: int
+    a: str | Domain | Sides,
+    b: str | Domain | None,
+    size: int | None,
+    full: bool,
+    seed: int,
+    augment: str | None = None,
 ) -> tuple[ModuleType, dict[str, Folder]]:
     """(the kind's module of recipes/kinds, all sides' folders); the kind follows from the files' suffixes.
 
     b None: a is all domains; their keys are their names. Domains in place of names: no files, for conversion.
-    size: of a training item, in the kind's own unit; None: what suits.
+    size: of a training item, in the kind's own unit; None: what suits. augment: a file, see domains/augment.py.
     """
     if isinstance(a, list):
         files = named([find(spec, "", "--domains") for spec in a])
@@ -31,7 +37,13 @@ def open_data(
         first = next(iter(domains.values()))
         return kinds.of(first), {key: Folder(domain, Files(key, [])) for key, domain in domains.items()}
     kind = kinds.common(files)
-    return kind, kind.folders(files, size, full, seed)
+    data = kind.folders(files, size, full, seed)
+    if augment:
+        if kind is not kinds.named("images"):
+            raise UserError(f"--augment {augment}: it is for pictures; {a} holds {kind.ITEMS}")
+        for folder in data.values():
+            folder.augment = pipeline(augment)
+    return kind, data
 
 
 def named(found: list[Files]) -> dict[str, Files]:

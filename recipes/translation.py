@@ -136,6 +136,7 @@ def translation(
     layers: int | None = None,
     scales: int = 1,
     spectral: bool = False,
+    augment: str | None = None,
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     seed: int = 0,
     budget: Literal["auto", "laptop", "full"] = "auto",
@@ -164,6 +165,7 @@ def translation(
         layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
         scales: patch critics, each on an item of half the last one's size.
         spectral: spectral normalisation in the patch critics.
+        augment: of pictures: a pipeline that albumentations.save wrote (.json or .yaml), ahead of random crops and mirrors.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order, augmentation and noise.
         budget: default sizes: laptop or full; auto is full where there is a GPU.
@@ -176,7 +178,7 @@ def translation(
 
     if budget == "auto":
         budget = "full" if torch.cuda.is_available() else "laptop"
-    kind, data = open_data(a, b, size, budget == "full", seed)
+    kind, data = open_data(a, b, size, budget == "full", seed, augment)
     domains = {key: folder.domain for key, folder in data.items()}
     first = next(iter(domains.values()))
     said = dict(
@@ -193,7 +195,7 @@ def translation(
     at_least(
         0, micro=micro, seed=seed, **{key: n[key] for key in ("blocks", *weights, "pool", "lr", "lr_d") if key in n}
     )
-    n |= dict(size=first.size, micro=micro, precision=precision, seed=seed, budget=budget)
+    n |= dict(size=first.size, micro=micro, augment=augment, precision=precision, seed=seed, budget=budget)
 
     every = max(10, n["steps"] // 20)
     run = Run(

@@ -54,6 +54,16 @@ def test_train_and_test_folders_of_both_sides(tmp_path):
     refused(only, "b", "half has no trainB: name the folder you mean directly")
 
 
+@pytest.mark.parametrize("split", ["test", "eval", "dev"])
+def test_a_folder_below_train_has_its_test_beside_train(split, tmp_path):
+    touch(tmp_path, "train/anna/a.wav", "train/boris/b.wav", f"{split}/anna/c.wav")
+    found = find(str(tmp_path / "train/anna"), "a")
+    assert found.name == "anna" and names(found.train, tmp_path) == ["train/anna/a.wav"]
+    assert names(found.test, tmp_path) == [f"{split}/anna/c.wav"]
+    assert find(str(tmp_path / "train/boris"), "b").test == []
+    assert find(str(tmp_path / split / "anna"), "a").test == []
+
+
 def test_one_file(tmp_path):
     path = touch(tmp_path, "one.png") / "one.png"
     assert (find(str(path), "a").name, find(str(path), "a").train) == ("one", [path])
