@@ -60,8 +60,8 @@ class Files:
 
 
 def option(side: str) -> str:
-    """What a side is called on the command line: a and b have options of their own, others are some of many."""
-    return f"--{side}" if side in ("a", "b") else "--domains"
+    """What a side is called on the command line: a and b have options of their own, x is a single one, others are some of many."""
+    return {"a": "--a", "b": "--b", "x": "--data"}.get(side, "--domains")
 
 
 def find(spec: str, side: str, said: str = "") -> Files:

@@ -1,4 +1,4 @@
-"""Pictures drawn by trained generators."""
+"""Pictures and sentences drawn by trained generators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 def sample(
     run: str,
-    out: str = "samples.png",
+    out: str | None = None,
     n: int = 64,
     seed: int = 0,
     label: int | None = None,
@@ -17,11 +17,11 @@ def sample(
     which: str = "best",
     device: str = "auto",
 ) -> None:
-    """Draw from a run of scripts/gan.py, or from several that take turns.
+    """Draw from a run of scripts/gan.py or scripts/seqgan.py, or from several that take turns.
 
     Args:
         run: a run's folder or a bundle; RUN,RUN,...: an ensemble, each draws one sample in turn.
-        out: the picture to write.
+        out: the picture to write, samples.png; of sentences the text, samples.txt, or - to print them.
         n: samples, or lines where they are interpolated.
         seed: of the noise.
         label: the class to draw, of labelled models; every class in turn where left out.
@@ -31,25 +31,58 @@ def sample(
         which: the checkpoint that validation selected (best), or final.
         device: auto, cpu or cuda.
     """
-    import cv2
     import torch
-    from einops import rearrange
 
+    from domains.tokens import Tokens
     from recipes.generative import generator_of
     from translate import runtime
-    from translate.errors import UserError, at_least, reason
+    from translate.errors import UserError, at_least
 
     at_least(1, n=n)
     at_least(0, truncation=truncation, interpolate=interpolate, seed=seed)
     where = runtime.start(device)
     systems, domains = zip(*(generator_of(Path(path), where, which) for path in run.split(",")))
     if len({domain["x"].kind for domain in domains}) > 1:
-        raise UserError(f"{run}: an ensemble draws pictures of one size and colour; give runs that do")
+        raise UserError(
+            f"{run}: an ensemble draws samples of one kind, pictures of one size and colour; give runs that do"
+        )
     runtime.seed_all(seed)
-    drawn = torch.stack([lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)])
-    turn = torch.arange(n)
-    drawn = drawn[turn % len(systems), turn]  # [n,k,C,H,W]
-    if not interpolate:
+    drawn = [lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)]
+    drawn = [drawn[i % len(drawn)][i] for i in range(n)]  # in turn
+    if isinstance(domains[0]["x"], Tokens):
+        out = out or "samples.txt"
+        write_text(drawn, out)
+    else:
+        out = out or "samples.png"
+        write_sheet(torch.stack(drawn), out)
+    if out != "-":
+        print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
+
+
+def write_text(drawn: list[list[str]], out: str) -> None:
+    """A sentence a line, or n of them on the way from one to another and an empty line."""
+    from translate.errors import UserError, reason
+
+    text = "\n".join("\n".join(row) + "\n" * (len(row) > 1) for row in drawn) + "\n"
+    if out == "-":
+        print(text, end="")
+        return
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .txt") from error
+
+
+def write_sheet(drawn, out: str) -> None:
+    """[n,k,C,H,W] in [0, 1]: a line each, or as a square of single ones."""
+    import cv2
+    from einops import rearrange
+
+    from translate.errors import UserError, reason
+
+    n, k = drawn.shape[:2]
+    if k == 1:
         rows = max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
         drawn = rearrange(drawn, "(r k) 1 c h w -> r k c h w", r=rows)
     sheet = rearrange((drawn * 255).round().byte(), "r k c h w -> (r h) (k w) c").numpy()
@@ -59,19 +92,21 @@ def sample(
             raise OSError("it could not be encoded")
     except (OSError, cv2.error) as error:
         raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .png") from error
-    print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
 
 
 def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
-    """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]."""
+    """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]; of sentences lists of their text."""
     import torch
 
+    from domains.tokens import Tokens
     from recipes.generative import pictures
     from translate.sample import Sample
 
     c = conditions(domains.get("c"), label, text, n, system.looked_at.device)
     ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
     steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
+    if isinstance(domains["x"], Tokens):
+        return list(zip(*(domains["x"].sentences(system.generate(Sample(z * truncation))) for z in steps)))
     return torch.stack([pictures(system.generate(Sample(z * truncation), c)) for z in steps], 1)
 
 

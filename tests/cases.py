@@ -53,6 +53,7 @@ from translate.nets.sequence import (
     Parallel,
     Seq2Seq,
     Windows,
+    Writer,
     draw_word,
     straight_through,
 )
@@ -74,6 +75,7 @@ from translate.systems.infogan import InfoGAN, Posterior
 from translate.systems.inpainting import Inpainting
 from translate.systems.munit import MUNIT
 from translate.systems.plain import Plain
+from translate.systems.seqgan import SeqGAN
 from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 from translate.systems.summarise import RewardedSummarise, Summarise
@@ -379,6 +381,12 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
     return Parallel(Encoder(domain.vocabulary, 6, 1, styles=2), copying=True, bottleneck=bottleneck)
 
 
+def seqgan(_, data: dict, *__) -> System:
+    X = data["x"].domain
+    how = dict(warm=1, ahead=1, rollouts=2, likelihood=1.0)
+    return SeqGAN(X, Writer(Decoder(X.vocabulary, X.length, 6, dropout=0.2)), X.critic(), **how)
+
+
 def summarising(system: type[Summarise], sample):
     def build(_, data: dict, batch: int, pool: int) -> System:
         A, B = (data[side].domain for side in "ab")
@@ -416,6 +424,7 @@ SYSTEMS = {
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
     Summarise: Case(summarising(Summarise, straight_through), two_sides, ("tokens",)),
     RewardedSummarise: Case(summarising(RewardedSummarise, draw_word), two_sides, ("tokens",)),
+    SeqGAN: Case(seqgan, kinds=("tokens",)),
     StarGAN: Case(stargan, three_sides, EVERY),
     MUNIT: Case(munit, two_sides, EVERY),
     ComboGAN: Case(combogan, three_sides, EVERY),

@@ -173,6 +173,26 @@ def alarms(outputs: Sentences, inputs: Sentences) -> dict[str, float]:
     }
 
 
+def written(sentences: Sentences, real: Sentences, known: Sentences) -> dict[str, float]:
+    """Sentences out of nothing, against held-out ones and those trained on.
+
+    bleu_forward: BLEU of each to all real ones, how well it is written; bleu_backward: of real ones to all of these, how much of the
+    language is there; bleu_ha: their harmonic mean (Shi 2018, arXiv:1804.11258). Then what collapse looks like; recited: share of
+    sentences that were trained on.
+    """
+    forward, backward = (bleu(x, *([s] * len(x) for s in y)) for x, y in ((sentences, real), (real, sentences)))
+    return {
+        "bleu_forward": forward,
+        "bleu_backward": backward,
+        "bleu_ha": 2 * forward * backward / max(1e-9, forward + backward),
+        "distinct": distinct(sentences),
+        "same": 1 - len(set(sentences)) / len(sentences),
+        "recited": len(set(sentences) & set(known)) / len(sentences),
+        "repeated": repeated_bigrams(sentences),
+        "unknown": unknown_rate(sentences),
+    }
+
+
 # what costs nothing
 
 

@@ -246,6 +246,25 @@ class SummaryJudge:
         return {"score": 1 - judges.gm(real, like), "real": real, "like": like, "words": words} | alarms
 
 
+class WriterJudge:
+    """Of sentences out of nothing: BLEU to held-out ones, of held-out ones to them, and what collapse looks like."""
+
+    criterion = "the highest harmonic mean of BLEU of samples to held-out sentences and of these to samples"
+
+    def __init__(self, n: int = 200):
+        self.n = n
+
+    def load(self) -> None:
+        judges.require()
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        x = data["x"]
+        said = [item.text for item in x.items]
+        real = [said[i] for i in x.validation_ids]
+        found = judges.written(x.domain.sentences(system.draw(self.n)), real, [said[i] for i in x.train_ids])
+        return {"score": 1 - found["bleu_ha"] / 100} | found
+
+
 def references(path: Path) -> list[list[str]]:
     """Of `test.neg.txt` or `test.neg.src.txt`, the lines of `test.neg.ref0.txt`, `test.neg.ref1.txt` ... beside it."""
     stem = path.name.removesuffix(path.suffix).removesuffix(".src")

@@ -406,6 +406,67 @@ class Beam(nn.Module):
         return Sample(ids, until_end(F.one_hot(ids, log_p.shape[-1])), s.label)
 
 
+class Writer(nn.Module):
+    """Sentences out of noise: a language model, the decoder of a code [slots,D] that is learnt and always the same.
+
+    Noise [B,length] is a number a word: the share of the normal distribution below it picks the word out of the distribution that the
+    words ahead of it leave, so that a sentence is a function of its noise, drawn as often as the model says.
+    """
+
+    def __init__(self, decoder: Decoder, slots: int = 4):
+        super().__init__()
+        self.decoder, self.noise = decoder, decoder.length
+        self.code = nn.Parameter(torch.randn(slots, len(decoder.first)))
+
+    def forward(self, z: Sample, like: Sample | None = None) -> Sample:
+        code = self._codes(len(z))
+        if like is not None:
+            return self.decoder(code, like=like)
+        decoder, ids, logits = self.decoder, [], []
+        state, word = decoder.start(code), decoder.first.expand(len(z), -1)
+        for t in range(self.noise):
+            state = decoder.step(state, word, code)
+            logits.append(decoder.logits(state, None))
+            ids.append(drawn_by(logits[-1], z.x[:, t]))
+            word = decoder.embed.weight[ids[-1]]
+        x = F.one_hot(torch.stack(ids, 1), logits[0].shape[-1]).float()
+        return Sample(x, until_end(x), None, torch.stack(logits, 1))
+
+    @torch.no_grad()
+    def rollouts(self, ids: Tensor) -> Tensor:
+        """Sentences [B,T] -> [T-1,B,T]: the t-th goes on by itself behind the first t words."""
+        decoder, code, out = self.decoder, self._codes(len(ids)), []
+        trunk, told = decoder.start(code), decoder.first.expand(len(ids), -1)
+        rolling = word = None  # of those that have left the sentence: states, last words
+        for t in range(ids.shape[1]):
+            trunk = decoder.step(trunk, told, code)
+            told = decoder.embed.weight[ids[:, t]]
+            if t:
+                if rolling is not None:
+                    rolling = decoder.step(rolling, word, self._codes(len(word)))
+                    rolling = tuple(torch.cat(parts) for parts in zip(rolling, trunk))
+                else:
+                    rolling = trunk
+                logits = decoder.logits(rolling, None)
+                said = drawn_by(logits, torch.randn_like(logits[:, 0]))
+                word = decoder.embed.weight[said]
+                out.append(torch.cat([said.view(t, -1), ids[None, :, t].expand(ids.shape[1] - 1 - t, -1)]))
+            else:
+                out.append(ids[None, :, 0].expand(ids.shape[1] - 1, -1))
+        return torch.stack(out, -1)
+
+    def _codes(self, n: int) -> Sample:
+        code = self.code.expand(n, -1, -1)
+        return Sample(code, torch.ones(code.shape[:2], dtype=torch.bool, device=code.device))
+
+
+def drawn_by(logits: Tensor, noise: Tensor) -> Tensor:
+    """Logits [B,V], standard normal numbers [B] -> ids [B], each as often as its probability, by the distribution's inverse."""
+    share = 0.5 * (1 + torch.erf(noise / math.sqrt(2)))
+    below = logits.detach().softmax(-1).cumsum(-1) < share[:, None]
+    return below.sum(-1).clamp(max=logits.shape[-1] - 1)
+
+
 class Parallel(nn.Module):
     """A direction that writes every word at once and keeps the length: residual convolutions, then one layer of logits.
 
