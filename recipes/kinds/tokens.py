@@ -304,7 +304,7 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
         return judge.score(outputs, inputs, "b", against)
 
     rows = {
-        name: judged(translated(t.domains[source], t.system.direction(source, to), inputs, t.device))
+        name: judged(translated(t.domains[source], t.direction(source, to), inputs, t.device))
         for name, t in translators.items()
     }
     rows["copy the input"] = judged(inputs)
@@ -348,7 +348,7 @@ def _score_summaries(translators: dict, files: dict[str, Files], source: str, to
         return found | {key: value for key, value in judges.alarms(outputs, inputs).items() if key != "copied"}
 
     rows = {
-        name: judged(translated(t.domains[source], t.system.direction(source, to), inputs, t.device))
+        name: judged(translated(t.domains[source], t.direction(source, to), inputs, t.device))
         for name, t in translators.items()
     }
     rows["the first 8 words"] = judged(judges.lead(inputs))
@@ -365,7 +365,7 @@ def samples(translator, files: dict[str, Files], source: str, to: str, stem: Pat
     """The first twenty test sentences, unpicked: input, translation, and the first reference where there is one."""
     inputs, truth = titled(files, source, to) if _shortens({"": translator}, source, to) else tested(files[source])
     outputs = translated(
-        translator.domains[source], translator.system.direction(source, to), inputs[:SHOWN], translator.device
+        translator.domains[source], translator.direction(source, to), inputs[:SHOWN], translator.device
     )
     columns = {"input": inputs[:SHOWN], "translation": outputs} | ({"reference": truth[0][:SHOWN]} if truth else {})
     blocks = [

@@ -289,9 +289,7 @@ class Decoder(nn.Module):
         self.bottleneck = bottleneck or Bottleneck()
 
     def forward(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> Sample:
-        if self.style is not None:
-            styled = code.x + self.style(code.label)[:, None]
-            code = Sample(styled.where(code.mask[..., None], 0), code.mask, code.label)
+        code = self.styled(code)
         state = self.start(code)
         told = None if like is None else self._told(like)  # [B,T,D]
         word, states, logits, words = self.first.expand(len(code), -1), [], [], []
@@ -314,6 +312,12 @@ class Decoder(nn.Module):
         )  # one product with the vocabulary for all positions
         said = self.logits(together, source)
         return Sample(said.softmax(-1), like.mask, code.label, said)
+
+    def styled(self, code: Sample) -> Sample:
+        if self.style is None:
+            return code
+        x = code.x + self.style(code.label)[:, None]
+        return Sample(x.where(code.mask[..., None], 0), code.mask, code.label)
 
     def start(self, code: Sample) -> tuple[Tensor, Tensor, Tensor]:
         """(state [B,D], what is attended to [B,D], attention [B,S]) ahead of the first word."""
@@ -370,17 +374,40 @@ class Seq2Seq(nn.Module):
         return self.encoder(s, kept), Sample(source, kept)
 
 
-class Beam(nn.Module):
-    """A seq2seq's sentence of the highest log probability a word, `width` of them followed at a time: ids [B,length]."""
+class Drawn(nn.Module):
+    """In the place of a bottleneck: words are drawn, with random numbers of their own, in eval mode too."""
 
-    def __init__(self, net: Seq2Seq, width: int = 4):
+    def __init__(self, seed: int, temperature: float = 1.0):
+        super().__init__()
+        self.random, self.temperature = torch.Generator().manual_seed(seed), temperature
+
+    def advance(self) -> None:
+        """Nothing changes with time."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        share = torch.rand(logits.shape, generator=self.random).clamp_(min=1e-20).to(logits.device)
+        return one_hot(logits / self.temperature - share.log().neg().log())
+
+
+class Beam(nn.Module):
+    """A seq2seq's sentence of the highest log probability a word, `width` of them followed at a time: ids [B,length].
+
+    net: Seq2Seq, or an encoder with such a decoder (modules.cycle.Pair).
+    """
+
+    def __init__(self, net: nn.Module, width: int = 4):
         super().__init__()
         self.net, self.width = net, width
 
+    def read(self, s: Sample) -> tuple[Sample, Sample | None]:
+        code, source = self.net.read(s) if hasattr(self.net, "read") else (self.net.encoder(s), None)
+        return self.net.decoder.styled(code), source
+
     @torch.no_grad()
-    def forward(self, s: Sample) -> Sample:
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        """like: there for the networks around it, and not looked at."""
         decoder, n, w = self.net.decoder, len(s), self.width
-        code, source = self.net.read(s[torch.arange(n).repeat_interleave(w)])
+        code, source = self.read(s[torch.arange(n, device=s.x.device).repeat_interleave(w)])
         state, word = decoder.start(code), decoder.first.expand(n * w, -1)
         total = torch.full((n, w), NEVER, device=code.x.device)
         total[:, 0] = 0.0  # all beams are equal at first
