@@ -60,8 +60,8 @@ class Files:
 
 
 def option(side: str) -> str:
-    """What a side is called on the command line: a, b and a collection of its own have options, others are some of many."""
-    return f"--{side}" if side in ("a", "b", "data") else "--domains"
+    """What a side is called on the command line: a and b have options of their own, x is a single one, others are some of many."""
+    return {"a": "--a", "b": "--b", "x": "--data"}.get(side, "--domains")
 
 
 def find(spec: str, side: str, said: str = "") -> Files:
@@ -83,7 +83,16 @@ def find(spec: str, side: str, said: str = "") -> Files:
         return files
     roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r]
     for root in roots:
-        for pattern in (spec, f"*/{spec}", *(f"{at}{spec}{suffix}" for suffix in NAMED for at in ("", "*/", "*/*/"))):
+        for pattern in (
+            spec,
+            f"*/{spec}",
+            *(
+                f"{at}{name}{suffix}"
+                for suffix in NAMED
+                for name in (spec, _training(spec))
+                for at in ("", "*/", "*/*/")
+            ),
+        ):
             for hit in sorted(root.glob(pattern)):
                 return _path(hit, side)
     known = [
@@ -94,6 +103,12 @@ def find(spec: str, side: str, said: str = "") -> Files:
     said = said or f"--{side or 'data'}"
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
     raise UserError(f"{said} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
+
+
+def _training(spec: str) -> str:
+    """The file of a set's training split: humorous is train.humorous, debian.docs is debian.train.docs."""
+    head, dot, last = spec.rpartition(".")
+    return f"{head}{dot}train.{last}"
 
 
 def _path(path: Path, side: str) -> Files:

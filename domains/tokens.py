@@ -85,11 +85,13 @@ class Tokens:
 
     tokenizer: JSON of a `tokenizers.Tokenizer` whose ids 0, 1, 2 are SPECIAL. length: most tokens of a sentence, END among them.
     soft: generated sentences stay distributions in pools, for critics whose input is continuous.
+    cut: a line that is longer loses its rest, as documents may; else it becomes several sentences.
     """
 
     tokenizer: str
     length: int = 21
     soft: bool = False
+    cut: bool = False
     suffixes = SUFFIXES
 
     def __post_init__(self):
@@ -114,6 +116,13 @@ class Tokens:
     @property
     def kind(self) -> str:
         return f"sentences of {self.length} tokens, {self.vocabulary} words [{zlib.crc32(self.tokenizer.encode()):08x}]"
+
+    @cached_property
+    def begins(self) -> Tensor:
+        """[V] bool: the tokens that begin a word."""
+        pieces = '"BPE"' in self.tokenizer
+        tokens = map(self._tokenizer.id_to_token, range(self.vocabulary))
+        return torch.tensor([not pieces or token.startswith("▁") for token in tokens])
 
     def spec(self) -> dict:
         return {"domain": "tokens", **asdict(self)}
@@ -168,6 +177,9 @@ class Tokens:
             fits = len(words)
             while fits > 1 and len(self.encode(" ".join(words[:fits]))[0]) >= self.length:
                 fits -= 1
+            if self.cut:
+                yield " ".join(words[:fits])
+                return
             if fits < len(words):
                 ends = [i + 1 for i, word in enumerate(words[:fits]) if word[-1] in ".,;:!?"]
                 fits = ends[-1] if ends else fits
@@ -200,9 +212,9 @@ class Tokens:
         return s[: len(s) * 3 // 4], s[len(s) * 3 // 4 :]
 
     def crop(self, s: Sample, rng: np.random.Generator | None) -> Sample:
-        """As many words as leave room for END, from anywhere; rng None: from the start."""
+        """As many words as leave room for END, from anywhere; rng None, and of what is cut: from the start."""
         spare = max(0, len(s) - (self.length - 1))
-        start = 0 if rng is None else int(rng.integers(spare + 1))
+        start = 0 if rng is None or self.cut else int(rng.integers(spare + 1))
         return s[start : start + self.length - 1]
 
     def views(self, s: Sample) -> list[Sample]:

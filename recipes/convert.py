@@ -16,6 +16,8 @@ def convert(
     source: str = "",
     style: str = "",
     seed: int | None = None,
+    beam: int = 0,
+    sample: bool = False,
     force: bool = False,
     which: Literal["best", "final"] = "best",
     tile: int = 0,
@@ -35,7 +37,9 @@ def convert(
         to: the side to translate into: a or b, or of many domains one's name.
         source: of many domains the one that the input is from, where the method or the kind of file must know it.
         style: of a method with many translations (munit) a file of side `to` that they are to look like.
-        seed: of the style where no file shows it.
+        seed: of the style where no file shows it; of --sample.
+        beam: of sentences, how many beginnings a generator that writes word by word follows at a time; 0: the likeliest word each time.
+        sample: of sentences, words are drawn, each as often as its probability says.
         force: overwrite files that are there.
         which: the checkpoint that validation selected, or the final one.
         tile: side in pixels of the tiles that large pictures are cut into; 0: whole while memory lasts.
@@ -44,7 +48,7 @@ def convert(
         precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it.
     """
     from recipes.translator import Translator
-    from translate.errors import UserError
+    from translate.errors import UserError, at_least
 
     if tile and tile < 64:
         raise UserError(
@@ -54,7 +58,9 @@ def convert(
     source = translator.source(to, source)
     if style and not Path(style).is_file():
         raise UserError(f"--style {style}: no such file")
-    if style or seed is not None:
+    at_least(0, beam=beam)
+    translator.decode(beam, sample, seed or 0)
+    if style or (seed is not None and not sample):
         translator.restyle(to, style, seed or 0)
     if "-" in (input, output):
         return pipe(translator, input, output, to, source, force)

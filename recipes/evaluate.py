@@ -13,6 +13,9 @@ def evaluate(
     to: str | None = None,
     source: str | None = None,
     which: Literal["best", "final", "both"] = "both",
+    beam: int = 0,
+    sample: bool = False,
+    seed: int = 0,
     data_root: str | None = None,
     device: str = "auto",
 ) -> None:
@@ -29,6 +32,9 @@ def evaluate(
         to: the side to translate into; b where left out, of many domains each.
         source: of many domains the one to translate; each where left out.
         which: the checkpoint that validation selected, the final one, or both.
+        beam: of sentences, as for scripts/convert.py.
+        sample: likewise.
+        seed: of --sample.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         device: auto, cpu or cuda.
     """
@@ -47,7 +53,7 @@ def evaluate(
     specs = sides(folder, config["args"], a, b, domains)
     named, found = ("best", "final") if which == "both" else (which,), []
     for one, other in wanted(specs, source, to):
-        rows, facts = score(folder, specs, other, named, device, one)
+        rows, facts = score(folder, specs, other, named, device, one, dict(beam=beam, sample=sample, seed=seed))
         columns = kinds.named(facts["kind"]).COLUMNS
         print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
         print(table(rows, columns) + "\n")
@@ -105,9 +111,16 @@ def averaged(found: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, fl
 
 
 def score(
-    folder, specs: dict[str, str], to: str, which: tuple[str, ...], device: str, source: str = ""
+    folder,
+    specs: dict[str, str],
+    to: str,
+    which: tuple[str, ...],
+    device: str,
+    source: str = "",
+    decoding: dict | None = None,
 ) -> tuple[dict, dict]:
-    """(rows of scores by name, facts about the measurement). source: of many domains the one that is translated."""
+    """(rows of scores by name, facts about the measurement). source: of many domains the one that is translated. decoding: what
+    Translator.decode is told."""
     import platform
     from datetime import date
 
@@ -121,6 +134,9 @@ def score(
     names = [name for name in which if (folder / name).is_dir()]
     if not translators:
         names, translators = ["best"], [Translator.from_pretrained(folder, device=device)]
+    decoding = decoding or {}
+    for translator in translators:
+        translator.decode(**decoding)
     kind, source, files = tested(translators[0], specs, to, source)
     if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
         names, translators = [" = ".join(names)], translators[:1]
@@ -133,6 +149,10 @@ def score(
             "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles"
         }
     config = saved_config(folder)
+    if decoding.get("beam"):
+        facts |= {"decoding": f"a beam of {decoding['beam']}"}
+    if decoding.get("sample"):
+        facts |= {"decoding": f"words drawn, seed {decoding['seed']}"}
     return rows, facts | {
         "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
         "tested on": "test files" if files[source].test else "FILES TRAINED ON (the data has no test split)",

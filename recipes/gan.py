@@ -133,7 +133,11 @@ def gan(
     )  # fmt: skip
     x = sources["x"]
     kind = kinds.of(x.domain)
-    network = {Tokens: sequences.Sentences, Mels: sequences.Voices}.get(type(x.domain), models.Parts)
+    network, judge = {
+        Tokens: (sequences.Sentences, lambda: kind.WriterJudge()),
+        Mels: (sequences.Voices, lambda: kind.SpokenJudge()),
+        Images: (models.Parts, lambda: SampleJudge(x, described=model in SAID)),
+    }[type(x.domain)]
     if model not in getattr(network, "served", ALL):
         raise UserError(f"--model {model}: not of {kind.ITEMS}; of these it is {', '.join(network.served)}")
     parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
@@ -146,7 +150,7 @@ def gan(
         sources,
         lambda: getattr(models, model.replace("-", "_"))(parts),
         run,
-        judge=SampleJudge(x, described=model in SAID) if kind.Domain is Images else kind.Drawn(x),
+        judge=judge(),
         args=dict(
             model=model,
             steps=steps,

@@ -48,14 +48,14 @@ def open_collection(
     if not isinstance(data, str):
         return {key: Folder(domain, Files(key, [])) for key, domain in data.items()}
     files = find(data, "")
-    kind = kinds.common({"data": files})
+    kind = kinds.common({"x": files})
     if kind.Domain is not Images:
         if labels or words or make:
             raise UserError(
                 f"--data {files.name}: {kind.ITEMS} have no conditions here; choose a model without, such as wgan-gp"
             )
         how = dict(words=WORDS, soft=True) if kind.Domain is Tokens else {}
-        return {"x": kind.folders({"data": files}, size, full, seed, **how)["data"]}
+        return {"x": kind.folders({"x": files}, size, full, seed, **how)["x"]}
     if words:
         files, sentences = describe(files, seed)
     short, colour, _ = survey(files.train)
@@ -206,21 +206,26 @@ def pictures(s: Sample) -> Tensor:
 
 
 def generator_of(path: Path, device: torch.device, which: str = "best") -> tuple[Generative, dict]:
-    """(system, its domains) of a run or bundle that recipes/gan.py made, ready to draw."""
+    """(system, its domains) of a run or bundle that recipes/gan.py or recipes/seqgan.py made, ready to draw."""
     from recipes.gan import gan
+    from recipes.seqgan import seqgan
     from recipes.translator import bundle_folder
     from translate import bundle
 
     tensors, config = bundle.load_bundle(bundle_folder(path, which))
-    if config.get("recipe") != "gan":
-        raise UserError(f"{path} draws nothing: it was made by {config.get('recipe')}; give a run of scripts/gan.py")
+    recipe = {"gan": gan, "seqgan": seqgan}.get(config.get("recipe"))
+    if recipe is None:
+        made = config.get("recipe")
+        raise UserError(
+            f"{path} draws nothing: it was made by {made}; give a run of scripts/gan.py or scripts/seqgan.py"
+        )
     known = {"images": Images, "labels": Labels, "tokens": Tokens, "mels": Mels}
     try:
         domains = {}
         for key, spec in config["domains"].items():
             arguments = {k: v for k, v in spec.items() if k not in ("domain", "name")}
             domains[key] = known[spec["domain"]](**arguments)
-        system = gan(**config["args"] | {"data": domains}).system()
+        system = recipe(**config["args"] | {"data": domains}).system()
         missing = set(bundle.parts(system)) & set(system.load_state_dict(tensors, strict=False).missing_keys)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this version of unpaired ({error}): train it again") from error

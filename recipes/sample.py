@@ -17,12 +17,12 @@ def sample(
     which: str = "best",
     device: str = "auto",
 ) -> None:
-    """Draw from a run of scripts/gan.py, or from several that take turns.
+    """Draw from a run of scripts/gan.py or scripts/seqgan.py, or from several that take turns.
 
     Args:
         run: a run's folder or a bundle; RUN,RUN,...: an ensemble, each draws one sample in turn.
         out: the file to write: a picture (samples.png where left out), a recording of the samples one after another (samples.wav), or
-            a text of one sample a line (samples.txt).
+            a text of one sample a line (samples.txt), - to print it.
         n: samples, or lines where they are interpolated.
         seed: of the noise.
         label: the class to draw, of labelled models; every class in turn where left out.
@@ -62,7 +62,8 @@ def sample(
         raise UserError(
             f"--out {path} could not be written ({reason(error)}): give a path that ends in {suffix}"
         ) from error
-    print(f"{n} {'lines' if interpolate else 'samples'}: {path}")
+    if out != "-":
+        print(f"{n} {'lines' if interpolate else 'samples'}: {path}")
 
 
 def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
@@ -111,8 +112,11 @@ def as_sound(X, turns: list, path: Path, pause: float = 0.2) -> None:
 
 def as_text(X, turns: list, path: Path) -> None:
     """One a line; an empty line behind each line of interpolated ones."""
-    blocks = ["\n".join(X.sentences(s)) for s in turns]
-    path.write_text(("\n\n" if len(turns[0]) > 1 else "\n").join(blocks) + "\n", encoding="utf-8")
+    text = "".join("\n".join(X.sentences(s)) + "\n" * (2 if len(s) > 1 else 1) for s in turns)
+    if str(path) == "-":
+        print(text, end="")
+    else:
+        path.write_text(text, encoding="utf-8")
 
 
 def conditions(domain, label: int | None, text: str | None, n: int, device):

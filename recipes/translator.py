@@ -18,6 +18,8 @@ from recipes import kinds
 from recipes.train import METHODS
 from translate import bundle, checkpoint, runtime
 from translate.errors import UserError
+from translate.modules.cycle import Towards
+from translate.nets.sequence import Beam, Decoder, Drawn
 from translate.sample import Sample
 from translate.system import System
 
@@ -25,6 +27,7 @@ RECIPES = {method: module for method, (module, _) in METHODS.items()} | {
     "peer": "recipes.peer",
     "sentences": "recipes.sentences",
     "sentiment": "recipes.sentiment",
+    "summarise": "recipes.summarise",
     "voice": "recipes.voice",
 }  # what a bundle may name; nothing else is ever imported
 
@@ -57,6 +60,7 @@ class Translator:
             raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
         runtime.place(self.system, self.device).eval().requires_grad_(False)
         self.styles: dict[str, torch.Tensor] = {}  # of a method with many translations, by domain
+        self.beam = 0
 
     @classmethod
     def from_pretrained(cls, path: str | Path, which: str = "best", **kw) -> Translator:
@@ -102,14 +106,32 @@ class Translator:
             s = domain.normalise(domain.collate(domain.views(domain.decode(Path(file)))[:1]))
         self.styles[to] = self.system.style_of(to, s.to(self.device)).mean(0).cpu()
 
+    def decode(self, beam: int = 0, sample: bool = False, seed: int = 0) -> None:
+        """How sentences are written from here on: greedily, by a beam of so many, or drawn.
+
+        Raises UserError for networks that this has no meaning for.
+        """
+        if beam and sample:
+            raise UserError(f"--beam {beam} --sample: a beam draws nothing; give one of them")
+        made = f"this run's generator ({self.config['args'].get('generator', self.config['recipe'])})"
+        if sample:
+            chosen = [module for module in self.system.modules() if hasattr(module, "bottleneck")]
+            if not chosen:
+                raise UserError(f"--sample: {made} draws no words; leave it out")
+            for module in chosen:
+                module.bottleneck = Drawn(seed)
+        if beam and not any(isinstance(module, Decoder) for module in self.system.modules()):
+            raise UserError(f"--beam {beam}: {made} does not write word by word; leave it out")
+        self.beam = beam
+
     def direction(self, source: str, to: str) -> torch.nn.Module:
         """The network of a direction; one that wants a style has the one chosen by `restyle`, or that of seed 0."""
         net = self.system.direction(source, to)
-        if not hasattr(net, "restyled"):
-            return net
-        if to not in self.styles:
-            self.restyle(to)
-        return net.restyled(self.styles[to])
+        if hasattr(net, "restyled"):
+            if to not in self.styles:
+                self.restyle(to)
+            net = net.restyled(self.styles[to])
+        return searching(net, self.beam) if self.beam else net
 
     @torch.inference_mode()
     def translate(self, s: Sample, to: str = "b", tile: int = 0, source: str = "") -> Sample:
@@ -169,6 +191,15 @@ class Translator:
                         yield writing.pop(0).result()
             for done in writing:
                 yield done.result()
+
+
+def searching(net: torch.nn.Module, width: int) -> torch.nn.Module:
+    """A direction whose decoder is led by a beam."""
+    if isinstance(net, Towards):
+        return Towards(searching(net.net, width), net.label)
+    if not isinstance(getattr(net, "decoder", None), Decoder):
+        raise UserError(f"--beam {width}: this method's networks are no plain encoder and decoder; leave it out")
+    return Beam(net, width).eval()
 
 
 def _ahead(pool: ThreadPoolExecutor, f, items: Iterable, n: int) -> Iterator:

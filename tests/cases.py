@@ -46,7 +46,17 @@ from translate.modules.shared import LatentCritic, share
 from translate.nets import dcgan
 from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.gated import SpeakerCritic
-from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, draw_word, straight_through
+from translate.nets.sequence import (
+    Bottleneck,
+    Decoder,
+    Encoder,
+    Parallel,
+    Seq2Seq,
+    Windows,
+    Writer,
+    draw_word,
+    straight_through,
+)
 from translate.recipe import Recipe, Run
 from translate.system import System
 from translate.systems.acgan import ACGAN
@@ -65,8 +75,10 @@ from translate.systems.infogan import InfoGAN, Posterior
 from translate.systems.inpainting import Inpainting
 from translate.systems.munit import MUNIT
 from translate.systems.plain import Plain
+from translate.systems.seqgan import SeqGAN
 from translate.systems.stargan import StarGAN
 from translate.systems.styletransformer import PolicyGradient, StyleTransformer
+from translate.systems.summarise import RewardedSummarise, Summarise
 from translate.systems.ugatit import UGATIT
 from translate.systems.unit import UNIT, Coded
 from translate.systems.xgan import XGAN
@@ -369,6 +381,26 @@ def editor(domain, bottleneck: Bottleneck) -> Parallel:
     return Parallel(Encoder(domain.vocabulary, 6, 1, styles=2), copying=True, bottleneck=bottleneck)
 
 
+def seqgan(_, data: dict, *__) -> System:
+    X = data["x"].domain
+    how = dict(warm=1, ahead=1, rollouts=2, likelihood=1.0)
+    return SeqGAN(X, Writer(Decoder(X.vocabulary, X.length, 6, dropout=0.2)), X.critic(), **how)
+
+
+def summarising(system: type[Summarise], sample):
+    def build(_, data: dict, batch: int, pool: int) -> System:
+        A, B = (data[side].domain for side in "ab")
+        networks = []
+        for source, target in ((A, B), (B, A)):
+            encoder = Encoder(source.vocabulary, 6, 1, places=source.length)
+            how = dict(dropout=0.2, copying=True, bottleneck=Bottleneck(sample, 1.0, 0.5, 10))
+            networks.append(Seq2Seq(encoder, Decoder(target.vocabulary, target.length, 6, **how), noise=0.1))
+        windows = Windows(A.begins, shortest=2, longest=4)
+        return system(A, B, *networks, B.critic(), windows, warm=1, penalty=1.0, pool=pool, batch=batch)
+
+    return build
+
+
 SYSTEMS = {
     CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
     Content: Case(content, two_sides, EVERY),
@@ -390,6 +422,9 @@ SYSTEMS = {
     BEGAN: Case(began, kinds=("images",)),  # a fake's energy is differentiated in the fake
     StyleTransformer: Case(restyled(StyleTransformer, seq2seq, straight_through), two_sides, ("tokens",)),
     PolicyGradient: Case(restyled(PolicyGradient, editor, draw_word), two_sides, ("tokens",)),
+    Summarise: Case(summarising(Summarise, straight_through), two_sides, ("tokens",)),
+    RewardedSummarise: Case(summarising(RewardedSummarise, draw_word), two_sides, ("tokens",)),
+    SeqGAN: Case(seqgan, kinds=("tokens",)),
     StarGAN: Case(stargan, three_sides, EVERY),
     MUNIT: Case(munit, two_sides, EVERY),
     ComboGAN: Case(combogan, three_sides, EVERY),

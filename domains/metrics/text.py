@@ -124,11 +124,11 @@ def gm(style: float, content: float) -> float:
 
 
 def rouge(outputs: Sentences, references: Sentences) -> dict[str, float]:
-    """F1 of ROUGE-1, -2, -L in [0, 100] (rouge-score, no stemming)."""
+    """F1 of ROUGE-1, -2, -L in [0, 100] (rouge-score, words stemmed, as in the literature on summaries)."""
     from rouge_score.rouge_scorer import RougeScorer
 
     names = ("rouge1", "rouge2", "rougeL")
-    scorer = RougeScorer(names, use_stemmer=False)
+    scorer = RougeScorer(names, use_stemmer=True)
     scores = [scorer.score(reference, output) for output, reference in zip(outputs, references, strict=True)]
     return {name: 100 * sum(s[name].fmeasure for s in scores) / len(scores) for name in names}
 
@@ -144,19 +144,6 @@ def distinct(sentences: Sentences, n: int = 2) -> float:
 
 def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[i:] for i in range(n))))
-
-
-def ngram_divergence(outputs: Sentences, references: Sentences, n: int) -> float:
-    """Jensen-Shannon divergence of n-gram frequencies in nats, 0 to log 2, ends of sentences counted (arXiv:1704.00028, section 5.4)."""
-    counts = [Counter(gram for s in side for gram in ngrams([*s.split(), ""], n)) for side in (outputs, references)]
-    totals = [max(1, sum(count.values())) for count in counts]
-
-    def share(gram: tuple[str, ...]) -> tuple[float, float]:
-        p, q = (count[gram] / total for count, total in zip(counts, totals))
-        return p, q
-
-    pairs = [share(gram) for gram in counts[0].keys() | counts[1].keys()]
-    return sum(0.5 * x * math.log(2 * x / (p + q)) for p, q in pairs for x in (p, q) if x)
 
 
 def copy_rate(outputs: Sentences, inputs: Sentences) -> float:
@@ -183,6 +170,26 @@ def alarms(outputs: Sentences, inputs: Sentences) -> dict[str, float]:
         "copied": copy_rate(outputs, inputs),
         "repeated": repeated_bigrams(outputs),
         "unknown": unknown_rate(outputs),
+    }
+
+
+def written(sentences: Sentences, real: Sentences, known: Sentences) -> dict[str, float]:
+    """Sentences out of nothing, against held-out ones and those trained on.
+
+    bleu_forward: BLEU of each to all real ones, how well it is written; bleu_backward: of real ones to all of these, how much of the
+    language is there; bleu_ha: their harmonic mean (Shi 2018, arXiv:1804.11258). Then what collapse looks like; recited: share of
+    sentences that were trained on.
+    """
+    forward, backward = (bleu(x, *([s] * len(x) for s in y)) for x, y in ((sentences, real), (real, sentences)))
+    return {
+        "bleu_forward": forward,
+        "bleu_backward": backward,
+        "bleu_ha": 2 * forward * backward / max(1e-9, forward + backward),
+        "distinct": distinct(sentences),
+        "same": 1 - len(set(sentences)) / len(sentences),
+        "recited": len(set(sentences) & set(known)) / len(sentences),
+        "repeated": repeated_bigrams(sentences),
+        "unknown": unknown_rate(sentences),
     }
 
 
@@ -278,6 +285,35 @@ def is_a_rule(documents: Sentences, n: int = 8) -> list[str]:
     return [" ".join(parts[-1].split()[:n]) for parts in found]
 
 
+def best_window(documents: Sentences, references: Sentences, n: int = 8) -> list[str]:
+    """The n tokens in a row that share most words with the reference, and most in order: what extraction could reach at best."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(("rougeL",), use_stemmer=True)
+    found = []
+    for document, reference in zip(documents, references, strict=True):
+        words = document.split()
+        parts = [" ".join(words[i : i + n]) for i in range(max(1, len(words) - n + 1))]
+        known = set(reference.split())
+        parts.sort(key=lambda part: -len(known & set(part.split())))  # the promising ones alone are measured
+        found.append(max(parts[:10], key=lambda part: scorer.score(reference, part)["rougeL"].fmeasure))
+    return found
+
+
+class Likeness:
+    """How near summaries are to their documents: the cosine of TF-IDF vectors, fitted on documents."""
+
+    def __init__(self, documents: Sentences):
+        require()
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.vectoriser = TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True).fit(documents)
+
+    def __call__(self, outputs: Sentences, documents: Sentences) -> float:
+        found, given = (self.vectoriser.transform(side) for side in (outputs, documents))
+        return float(found.multiply(given).sum(1).mean())
+
+
 class TextJudge:
     """Scores of rewritten sentences against two styles' training sentences; `to` is the style that is wanted ("a" or "b")."""
 
@@ -311,6 +347,9 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "rouge2": ("R-2", "{:.1f}".format),
     "rougeL": ("R-L", "{:.1f}".format),
     "real": ("judged real", "{:.1%}".format),
+    "real[MiniLM]": ("judged real [MiniLM]", "{:.1%}".format),
+    "real[TF-IDF]": ("judged real [TF-IDF]", "{:.1%}".format),
+    "words": ("words", "{:.1f}".format),
     "distinct": ("distinct-2", "{:.3f}".format),
     "copied": ("copied", "{:.1%}".format),
     "repeated": ("repeated bigrams", "{:.1%}".format),

@@ -15,7 +15,6 @@ A kind's module holds
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
     styled(domain, width, blocks, style)       (content encoder, style encoder, decoder whose code's label is a style [B,style])
     Judge                                      the validation score: load(), __call__(system, data), criterion
-    Drawn                                      (x) -> the validation score of samples out of noise, likewise
     score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
     samples(translator, files, source, to, stem), show(stem)
                                                unpicked translations written below docs/results, and the Markdown that shows them

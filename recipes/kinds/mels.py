@@ -136,13 +136,13 @@ class Judge:
         return {"score": sum(scores.values()) / len(scores)} | scores
 
 
-class Drawn:
-    """Fréchet distance of samples' frames to those of the collection."""
+class SpokenJudge:
+    """Of crops out of noise: Fréchet distance of their frames to those of the collection."""
 
-    criterion = "the lowest Fréchet distance of samples' cepstra, of 200 samples"
+    criterion = "the lowest Fréchet distance of samples' cepstra to the collection's"
 
-    def __init__(self, x: Folder, n: int = 200):
-        self.x, self.n = x, n
+    def __init__(self, n: int = 200):
+        self.n = n
         self.real: torch.Tensor | None = None
 
     def load(self) -> None:
@@ -150,14 +150,10 @@ class Drawn:
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
         if self.real is None:
-            self.real = cepstra(s.x for s in self.x.training(self.n))
-        drawn = torch.cat([system.draw(len(n)).x for n in torch.arange(self.n).split(50)])
-        distance = self.score(Sample(drawn))
+            self.real = cepstra(s.x for s in data["x"].training(self.n))
+        drawn = Sample(torch.cat([system.draw(len(n)).x for n in torch.arange(self.n).split(50)]))
+        distance = fid(cepstra(data["x"].domain.denormalise(drawn).x.cpu()[:, None]), self.real)
         return {"score": distance, "frechet": distance}
-
-    def score(self, drawn: Sample) -> float:
-        """Of normalised crops."""
-        return fid(cepstra(self.x.domain.denormalise(drawn).x.cpu()[:, None]), self.real)
 
 
 def cepstra(mels) -> torch.Tensor:

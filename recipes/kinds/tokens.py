@@ -22,7 +22,6 @@ from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets.attention import Attending
 from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Substitute
-from translate.sample import Sample
 from translate.system import System
 
 ITEMS = "sentences"
@@ -46,8 +45,10 @@ def folders(
     words: int = 8000,
     pieces: bool | None = None,
     soft: bool = False,
+    cut: dict[str, int] | None = None,
 ) -> dict[str, Folder]:
-    """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr."""
+    """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr. cut: sides of documents,
+    whose lines lose what is beyond so many tokens."""
     size = size or 20
     if size < 2:
         raise UserError(f"--size {size}: the most tokens that a sentence may have must be at least 2")
@@ -55,8 +56,12 @@ def folders(
     for side, sentences in said.items():
         enough(sentences, side, files[side].name)
     tokenizer = train_tokenizer([s.text for sentences in said.values() for s in sentences], words, pieces)
-    domain = Domain(tokenizer, size + 1, soft)
-    return {side: Folder(domain, _fitting(domain, found, said[side], side), seed) for side, found in files.items()}
+    domain, cut = Domain(tokenizer, size + 1, soft), cut or {}
+    domains = {side: Domain(tokenizer, cut[side] + 1, cut=True) if side in cut else domain for side in files}
+    return {
+        side: Folder(domains[side], _fitting(domains[side], found, said[side], side), seed)
+        for side, found in files.items()
+    }
 
 
 def lines(paths: list[Path]) -> list[Sentence]:
@@ -79,7 +84,7 @@ def enough(sentences: list[Sentence], side: str, name: str) -> None:
 
 def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str) -> Files:
     lengths = [len(domain.encode(s.text)[0]) for s in sentences]
-    short = [s for s, n in zip(sentences, lengths) if n < domain.length]
+    short = [s for s, n in zip(sentences, lengths) if n < domain.length or domain.cut]
     if len(short) < len(sentences):
         sys.stderr.write(
             f"{option(side)} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.length - 1} "
@@ -213,33 +218,51 @@ class Judge:
         return {"score": 1 - sum(means) / len(means) / 100} | scores
 
 
-class Drawn:
-    """How far the words and word pairs of samples are from a collection's, and how various they are."""
+class SummaryJudge:
+    """Held-out documents' summaries: how many are taken for titles, how near they are to their documents.
 
-    criterion = "the lowest Jensen-Shannon divergence of word pairs, of 500 samples"
+    The score is 1 - GM, of the share and the cosine; both judges are of TF-IDF, quick, and not the ones that tests are scored with.
+    """
 
-    def __init__(self, x: Folder, n: int = 500):
-        self.x, self.n = x, n
+    criterion = "the highest geometric mean of the share judged real and the TF-IDF cosine with the document"
+
+    def __init__(self):
+        self.style = self.like = None
 
     def load(self) -> None:
-        """Raises MissingJudge where scikit-learn or sacrebleu is not installed."""
         judges.require()
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
-        parts = torch.arange(self.n).split(100)
-        return self.score([text for n in parts for text in self.x.domain.sentences(system.draw(len(n)))])
+        said = {side: [item.text for item in folder.items] for side, folder in data.items()}
+        if self.style is None:
+            known = [some([said[side][i] for i in data[side].train_ids]) for side in ("a", "b")]
+            self.style, self.like = judges.StyleJudge(*known, minilm=False), judges.Likeness(known[0])
+        inputs = [said["a"][i] for i in data["a"].validation_ids]
+        device = next(system.parameters()).device
+        outputs = translated(data["a"].domain, system.direction("a", "b"), inputs, device)
+        real, like = self.style.rate(outputs), self.like(outputs, inputs)
+        words = sum(len(s.split()) for s in outputs) / len(outputs)
+        alarms = {key: value for key, value in judges.alarms(outputs, inputs).items() if key != "copied"}
+        return {"score": 1 - judges.gm(real, like), "real": real, "like": like, "words": words} | alarms
 
-    def score(self, drawn: list[str]) -> dict[str, float]:
-        train = self.x.domain.sentences(Sample.cat(self.x.training(2 * self.n)))  # as the vocabulary writes them
-        pairs = judges.ngram_divergence(drawn, train, 2)
-        words = judges.ngram_divergence(drawn, train, 1)
-        return {
-            "score": pairs,
-            "pairs": pairs,
-            "words": words,
-            "distinct": judges.distinct(drawn),
-            "unknown": judges.unknown_rate(drawn),
-        }
+
+class WriterJudge:
+    """Of sentences out of nothing: BLEU to held-out ones, of held-out ones to them, and what collapse looks like."""
+
+    criterion = "the highest harmonic mean of BLEU of samples to held-out sentences and of these to samples"
+
+    def __init__(self, n: int = 200):
+        self.n = n
+
+    def load(self) -> None:
+        judges.require()
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        x = data["x"]
+        said = [item.text for item in x.items]
+        real = [said[i] for i in x.validation_ids]
+        found = judges.written(x.domain.sentences(system.draw(self.n)), real, [said[i] for i in x.train_ids])
+        return {"score": 1 - found["bleu_ha"] / 100} | found
 
 
 def references(path: Path) -> list[list[str]]:
@@ -271,6 +294,8 @@ def some(sentences: list[str], most: int = 5000) -> list[str]:
 
 def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
     """Beside what costs nothing: the copy, the lexicon swap, delete and retrieve, the nearest sentence of the other side."""
+    if _shortens(translators, source, to):
+        return _score_summaries(translators, files, source, to)
     inputs, truth = tested(files[source])
     train = {side: [s.text for s in lines(files[side].train)] for side in (source, to)}
     judge = judges.TextJudge(*(some(train[side]) for side in (source, to)))
@@ -279,7 +304,7 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
         return judge.score(outputs, inputs, "b", against)
 
     rows = {
-        name: judged(translated(t.domains[source], t.system.direction(source, to), inputs, t.device))
+        name: judged(translated(t.domains[source], t.direction(source, to), inputs, t.device))
         for name, t in translators.items()
     }
     rows["copy the input"] = judged(inputs)
@@ -296,11 +321,51 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
     return rows, facts
 
 
+def _shortens(translators: dict, source: str, to: str) -> bool:
+    domains = next(iter(translators.values())).domains
+    return domains[source].cut and not domains[to].cut
+
+
+def titled(files: dict[str, Files], source: str, to: str) -> tuple[list[str], list[list[str]]]:
+    """(test documents, their titles): references as of sentences, or else the other side's test lines, where there are as many."""
+    inputs, truth = tested(files[source])
+    titles = [s.text for s in lines(files[to].test)]
+    return inputs, truth or ([titles] if files[source].test and len(titles) == len(inputs) else [])
+
+
+def _score_summaries(translators: dict, files: dict[str, Files], source: str, to: str) -> tuple[dict, dict]:
+    """Beside what costs nothing: the first words, the rule "X is a ...", the nearest title of another document."""
+    inputs, truth = titled(files, source, to)
+    train = {side: [s.text for s in lines(files[side].train)] for side in (source, to)}
+    sides = [some(train[side]) for side in (source, to)]
+    judges_of_style = [judges.StyleJudge(*sides, minilm=minilm) for minilm in {False, judges.has_minilm()}]
+    like = judges.Likeness(train[source])
+
+    def judged(outputs: list[str]) -> dict[str, float]:
+        found = judges.rouge(outputs, truth[0]) if truth else {}
+        found |= {f"real[{judge.name}]": judge.rate(outputs) for judge in judges_of_style}
+        found |= {"like": like(outputs, inputs), "words": sum(len(s.split()) for s in outputs) / len(outputs)}
+        return found | {key: value for key, value in judges.alarms(outputs, inputs).items() if key != "copied"}
+
+    rows = {
+        name: judged(translated(t.domains[source], t.direction(source, to), inputs, t.device))
+        for name, t in translators.items()
+    }
+    rows["the first 8 words"] = judged(judges.lead(inputs))
+    rows['"X is a ..."'] = judged(judges.is_a_rule(inputs))
+    rows["retrieve"] = judged(judges.retrieve(inputs, train[to]))
+    if truth:
+        rows["the best 8 words in a row"] = judged(judges.best_window(inputs, truth[0]))
+        rows["the reference"] = judged(truth[0])
+    facts = {ITEMS: len(inputs), "truth": "titles" if truth else "none"}
+    return rows, facts | {"style judge": ", ".join(judge.name for judge in judges_of_style)}
+
+
 def samples(translator, files: dict[str, Files], source: str, to: str, stem: Path) -> None:
     """The first twenty test sentences, unpicked: input, translation, and the first reference where there is one."""
-    inputs, truth = tested(files[source])
+    inputs, truth = titled(files, source, to) if _shortens({"": translator}, source, to) else tested(files[source])
     outputs = translated(
-        translator.domains[source], translator.system.direction(source, to), inputs[:SHOWN], translator.device
+        translator.domains[source], translator.direction(source, to), inputs[:SHOWN], translator.device
     )
     columns = {"input": inputs[:SHOWN], "translation": outputs} | ({"reference": truth[0][:SHOWN]} if truth else {})
     blocks = [

@@ -122,6 +122,26 @@ def test_files_and_pipes_give_the_same(trained, data, tmp_path, capsysbinary, mo
     assert capsysbinary.readouterr().out == expected
 
 
+def test_beams_and_draws_are_asked_for_by_one_argument(data, trained, tmp_path, capsys):
+    out = tmp_path / "run"
+    argv = ["--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *TINY, "--generator", "seq2seq", "--out", out]
+    assert run(*argv) == 0
+
+    def said(*how) -> str:
+        capsys.readouterr()
+        assert call(convert, out, data / "test.neg.txt", "--device", "cpu", *how) == 0
+        return capsys.readouterr().out
+
+    assert said() == said("--beam", 1) and len(said("--beam", 4).splitlines()) == 6
+    assert said("--sample", "--seed", 1) == said("--sample", "--seed", 1) != said("--sample", "--seed", 2)
+    assert call(evaluate, out, "--which", "final", "--beam", 2, "--device", "cpu") == 0
+    assert "decoding: a beam of 2" in capsys.readouterr().out
+    assert "does not write word by word" in refused(capsys, call(convert, trained, "-", "--beam", 2, "--device", "cpu"))
+    assert "a beam draws nothing" in refused(
+        capsys, call(convert, out, "-", "--beam", 2, "--sample", "--device", "cpu")
+    )
+
+
 def test_pipes_refuse_what_is_not_text(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"caf\xe9\n"), isatty=lambda: False))
     assert refused(capsys, call(convert, trained, "--device", "cpu")) == "the input is not UTF-8: convert it first"

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.tokens import Tokens
+from translate.modules.cycle import Pair
 from translate.nets.sequence import (
     END,
     PAD,
@@ -13,6 +14,7 @@ from translate.nets.sequence import (
     Bottleneck,
     Critic,
     Decoder,
+    Drawn,
     Encoder,
     Parallel,
     Seq2Seq,
@@ -195,6 +197,39 @@ def test_a_beam_that_holds_everything_finds_the_best():
         words = (ids != END).where(mask, False).sum(1) + 1
         best = (score / words).argmax()
         assert torch.equal(found.x[row][found.mask[row]], ids[best][mask[best]])
+
+
+def per_word(net: Seq2Seq, s: Sample, said: Sample) -> torch.Tensor:
+    """Log probability a word of sentences, END among their words where they say it. [B]"""
+    ids = said.x.argmax(-1) if said.x.is_floating_point() else said.x
+    log_p = net(s, like=Sample(ids, said.mask)).logits.log_softmax(-1).gather(2, ids[..., None])[..., 0]
+    return log_p.where(said.mask, 0).sum(1) / ((ids != END) & said.mask).sum(1).add(1)
+
+
+def test_a_beam_finds_what_is_likelier_than_greedy_words():
+    net, s = sharp(6), sentences(64)
+    greedy, narrow, wide = (per_word(net, s, said) for said in (net(s), Beam(net, 3)(s), Beam(net, 24)(s)))
+    assert narrow.mean() > greedy.mean() and wide.mean() >= narrow.mean()
+    assert (wide >= greedy - 1e-5).all()
+
+
+def test_a_beam_leads_any_encoder_with_a_decoder_and_minds_the_style():
+    net, s = Pair(Encoder(V, 6, 1), Decoder(V, T, 6, styles=2)).eval(), sentences(8)
+    s.label = torch.arange(8) % 2
+    free, one = net(s), Beam(net, 1)(s)
+    assert torch.equal(one.mask, free.mask) and torch.equal(one.x[one.mask], free.x.argmax(-1)[free.mask])
+
+
+def test_words_are_drawn_in_eval_mode_as_their_seed_says():
+    logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    drawn = Drawn(0)(logits.expand(100_000, -1)).mean(0)
+    torch.testing.assert_close(drawn, logits.softmax(-1), atol=0.005, rtol=0)
+    s, found = sentences(8), []
+    net = seq2seq().eval()
+    for seed in (1, 1, 2):
+        net.decoder.bottleneck = Drawn(seed)
+        found.append(net(s).x)
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
 def test_a_sentences_score_is_the_mean_of_its_words():

@@ -146,6 +146,81 @@ class Substitute(nn.Module):
         return Sample(self.table[s.x].where(s.mask, PAD), s.mask, s.label)
 
 
+class Windows(nn.Module):
+    """The part of a document that reads most like a title: a summary to start from (domains/windows.py fits the weights).
+
+    A part's score is the sum of weights of its words, its word pairs, and those at its ends, and `lift` for each of its tokens, less
+    `lead` for each ahead of it.
+    begins: [V] bool, the tokens that begin a word: no part begins or ends inside one. weight: [3 V + 3 PAIRS]. All are buffers.
+    """
+
+    PAIRS = 2**15  # that pairs are hashed into, each of three tables
+
+    def __init__(self, begins: Tensor, shortest: int = 3, longest: int = 14, lead: float = 0.05):
+        super().__init__()
+        self.shortest, self.longest, self.lead = shortest, longest, lead
+        self.register_buffer("begins", begins)
+        self.register_buffer("weight", torch.zeros(3 * len(begins) + 3 * self.PAIRS))
+        self.register_buffer("lift", torch.zeros(()))
+
+    def of_words(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids [...] -> weights of a word inside, at the beginning, at the end."""
+        return tuple(self.weight[x + k * len(self.begins)] for k in range(3))
+
+    def of_pairs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids [...,T] -> [...,T-1], likewise."""
+        key = (x[..., :-1] * 7919 + x[..., 1:] * 104_729) % self.PAIRS + 3 * len(self.begins)
+        return tuple(self.weight[key + k * self.PAIRS] for k in range(3))
+
+    def scores(self, s: Sample) -> Tensor:
+        """[B, T, longest - shortest + 1]: of the part that begins at t and has so many tokens; NEVER where there is none."""
+        x = F.pad(s.x, (0, self.longest))  # [B,T+longest]
+        real = F.pad(s.mask & (s.x != END), (0, self.longest))
+        word, first, last = self.of_words(x)
+        pair, opens, closes = (F.pad(t, (0, 1)) for t in self.of_pairs(x))
+        before = F.pad(torch.where(real, word, 0).cumsum(1), (1, 0))  # sums of all that stand ahead of t
+        paired = F.pad(torch.where(real, pair, 0).cumsum(1), (1, 0))
+        n, found = s.x.shape[1], []
+        starts = self.begins[x] & real
+        ends = F.pad(self.begins[x] | ~real, (0, 1), value=True)[:, 1:]  # what follows does not go on with the word
+        place = torch.arange(n, device=x.device) * self.lead
+        for k in range(self.shortest, self.longest + 1):
+            t = slice(k - 1, k - 1 + n)  # the last token's place
+            score = before[:, k : k + n] - before[:, :n] + paired[:, k - 1 : k - 1 + n] - paired[:, :n] - place
+            score = score + first[:, :n] + last[:, t] + opens[:, :n] + closes[:, k - 2 : k - 2 + n] + k * self.lift
+            found.append(score.masked_fill(~(starts[:, :n] & real[:, t] & ends[:, t]), NEVER))
+        return torch.stack(found, -1)
+
+    def best(self, s: Sample) -> tuple[Tensor, Tensor]:
+        """(where the best part begins, how many tokens it has), [B] each; all of a document that has no part."""
+        scores = self.scores(s).flatten(1)
+        value, at = scores.max(1)
+        start, n = at // (self.longest - self.shortest + 1), at % (self.longest - self.shortest + 1) + self.shortest
+        whole = (s.mask.sum(1) - 1).clamp(max=self.longest)
+        return torch.where(value > NEVER, start, 0), torch.where(value > NEVER, n, whole)
+
+    def forward(self, s: Sample) -> Sample:
+        """Document, ids [B,T] -> its title-like part, ids [B,longest+1] with an end."""
+        start, n = self.best(s)
+        t = torch.arange(self.longest + 1, device=s.x.device)
+        x = F.pad(s.x, (0, self.longest + 1)).gather(1, start[:, None] + t)
+        x = torch.where(t == n[:, None], END, x)
+        mask = t <= n[:, None]
+        return Sample(x.where(mask, PAD), mask)
+
+    def splice(self, s: Sample, title: Sample) -> Sample:
+        """The documents with other titles in place of their best part: documents whose title is known. Cut where they were."""
+        start, n = (t[:, None] for t in self.best(s))
+        m = title.mask.sum(1, keepdim=True) - 1
+        t = torch.arange(s.x.shape[1], device=s.x.device).expand_as(s.x)
+        inside = (t >= start) & (t < start + m)
+        told = title.x.gather(1, (t - start).clamp(0, title.x.shape[1] - 1))
+        kept = s.x.gather(1, torch.where(t < start, t, t - m + n).clamp(0, s.x.shape[1] - 1))
+        length = (s.mask.sum(1, keepdim=True) + m - n).clamp(max=s.x.shape[1])
+        x = torch.where(t == length - 1, END, torch.where(inside, told, kept))
+        return Sample(x.where(t < length, PAD), t < length)
+
+
 class Block(nn.Module):
     """A residual convolution over time: norm, convolution, SiLU. Norms are of each position, so that padding stays out."""
 
@@ -160,19 +235,26 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Sentence -> code [B,T,D], zero at padding. styles: how many wanted styles a label may name; 0: labels are not looked at."""
+    """Sentence -> code [B,T,D], zero at padding. styles: how many wanted styles a label may name; 0: labels are not looked at.
+    places: most tokens of a sentence, each of whose places has an embedding of its own; 0: none."""
 
-    def __init__(self, vocabulary: int, width: int = 128, blocks: int = 2, styles: int = 0, kernel: int = 3):
+    def __init__(
+        self, vocabulary: int, width: int = 128, blocks: int = 2, styles: int = 0, kernel: int = 3, places: int = 0
+    ):
         super().__init__()
         self.embed = Embedding(vocabulary, width)
         self.style = nn.Embedding(styles, width) if styles else None
+        self.places = nn.Parameter(torch.randn(places, width) * width**-0.5) if places else None
         self.blocks = nn.ModuleList(Block(width, kernel) for _ in range(blocks))
         self.deep = tuple(f"blocks.{i}" for i in range(blocks))  # next to the code: what domains may share
 
-    def forward(self, s: Sample) -> Sample:
-        x = self.embed(s)
+    def forward(self, s: Sample, kept: Tensor | None = None) -> Sample:
+        """kept: [B,T] bool, words that are read; the others leave an empty place."""
+        x = self.embed(s if kept is None else Sample(s.x, kept))
         if self.style is not None:
             x = x + self.style(s.label)[:, None]
+        if self.places is not None:
+            x = x + self.places[: x.shape[1]]
         for block in self.blocks:
             x = block(x, s.mask)
         return Sample(x.where(s.mask[..., None], 0), s.mask, s.label)
@@ -182,8 +264,8 @@ class Decoder(nn.Module):
     """Code -> sentence, word by word: a GRU that attends to the code (Bahdanau 2015, arXiv:1409.0473; dot products).
 
     Teacher-forced where `like` is given, its logits aligned with `like`, words of `like` left out with probability `dropout` in
-    training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, a
-    simplex [B,S,V] aligned with the code, words may be copied from it (See 2017, arXiv:1704.04368, eq. 8 and 9). styles: how many a
+    training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, words
+    aligned with the code, they may be copied (See 2017, arXiv:1704.04368, eq. 8 and 9). styles: how many a
     code's label may name, or how long its vector is, which is added to the code; 0: labels are not looked at.
     """
 
@@ -211,10 +293,8 @@ class Decoder(nn.Module):
         self.copies = nn.Linear(width, 1) if copying else None
         self.bottleneck = bottleneck or Bottleneck()
 
-    def forward(self, code: Sample, like: Sample | None = None, source: Tensor | None = None) -> Sample:
-        if self.style is not None:
-            styled = code.x + self.style(code.label)[:, None]
-            code = Sample(styled.where(code.mask[..., None], 0), code.mask, code.label)
+    def forward(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> Sample:
+        code = self.styled(code)
         state = self.start(code)
         told = None if like is None else self._told(like)  # [B,T,D]
         word, states, logits, words = self.first.expand(len(code), -1), [], [], []
@@ -238,6 +318,12 @@ class Decoder(nn.Module):
         said = self.logits(together, source)
         return Sample(said.softmax(-1), like.mask, code.label, said)
 
+    def styled(self, code: Sample) -> Sample:
+        if self.style is None:
+            return code
+        x = code.x + self.style(code.label)[:, None]
+        return Sample(x.where(code.mask[..., None], 0), code.mask, code.label)
+
     def start(self, code: Sample) -> tuple[Tensor, Tensor, Tensor]:
         """(state [B,D], what is attended to [B,D], attention [B,S]) ahead of the first word."""
         mean = masked_mean(code.x, code.mask)
@@ -249,7 +335,7 @@ class Decoder(nn.Module):
         attention = scores.masked_fill(~code.mask, NEVER).softmax(1)
         return h, torch.einsum("bs,bsd->bd", attention, code.x), attention
 
-    def logits(self, state: tuple[Tensor, ...], source: Tensor | None) -> Tensor:
+    def logits(self, state: tuple[Tensor, ...], source: Sample | None) -> Tensor:
         """Log probabilities [...,V] where words are copied, logits otherwise."""
         h, context, attention = state
         joined = self.join(torch.cat([h, context], -1)).tanh()
@@ -257,7 +343,13 @@ class Decoder(nn.Module):
         if source is None or self.copies is None:
             return logits
         share = self.copies(joined).float().sigmoid()
-        copied = attention.float().view(len(source), -1, source.shape[1]) @ source  # [B,T or 1,V]
+        attention = attention.float().view(len(source), -1, source.x.shape[1])  # [B,T or 1,S]
+        if source.x.is_floating_point():
+            copied = attention @ source.x
+        else:
+            words = source.x[:, None].expand_as(attention)
+            copied = attention.new_zeros(*attention.shape[:2], logits.shape[-1])
+            copied = copied.scatter_add(2, words, attention.where(source.mask[:, None], 0))
         return (share * copied.view_as(logits) + (1 - share) * logits.softmax(-1) + 1e-8).log()
 
     def _told(self, like: Sample) -> Tensor:
@@ -278,25 +370,49 @@ class Seq2Seq(nn.Module):
         code, source = self.read(s)
         return self.decoder(code, like, source)
 
-    def read(self, s: Sample) -> tuple[Sample, Tensor]:
-        """(code, what may be copied [B,S,V])"""
-        source = simplex(s, len(self.encoder.embed.weight))
+    def read(self, s: Sample) -> tuple[Sample, Sample]:
+        """(code, what may be copied: ids, or a simplex that is zero where nothing is)"""
+        kept = s.mask
         if self.training and self.noise:
-            source = source * (torch.rand(source.shape[:2], device=source.device) >= self.noise)[..., None]
-        return self.encoder(Sample(source, s.mask, s.label)), source
+            kept = kept & (torch.rand(s.mask.shape, device=s.mask.device) >= self.noise)
+        source = s.x.where(kept[..., None], 0) if s.x.is_floating_point() else s.x
+        return self.encoder(s, kept), Sample(source, kept)
+
+
+class Drawn(nn.Module):
+    """In the place of a bottleneck: words are drawn, with random numbers of their own, in eval mode too."""
+
+    def __init__(self, seed: int, temperature: float = 1.0):
+        super().__init__()
+        self.random, self.temperature = torch.Generator().manual_seed(seed), temperature
+
+    def advance(self) -> None:
+        """Nothing changes with time."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        share = torch.rand(logits.shape, generator=self.random).clamp_(min=1e-20).to(logits.device)
+        return one_hot(logits / self.temperature - share.log().neg().log())
 
 
 class Beam(nn.Module):
-    """A seq2seq's sentence of the highest log probability a word, `width` of them followed at a time: ids [B,length]."""
+    """A seq2seq's sentence of the highest log probability a word, `width` of them followed at a time: ids [B,length].
 
-    def __init__(self, net: Seq2Seq, width: int = 4):
+    net: Seq2Seq, or an encoder with such a decoder (modules.cycle.Pair).
+    """
+
+    def __init__(self, net: nn.Module, width: int = 4):
         super().__init__()
         self.net, self.width = net, width
 
+    def read(self, s: Sample) -> tuple[Sample, Sample | None]:
+        code, source = self.net.read(s) if hasattr(self.net, "read") else (self.net.encoder(s), None)
+        return self.net.decoder.styled(code), source
+
     @torch.no_grad()
-    def forward(self, s: Sample) -> Sample:
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        """like: there for the networks around it, and not looked at."""
         decoder, n, w = self.net.decoder, len(s), self.width
-        code, source = self.net.read(s[torch.arange(n).repeat_interleave(w)])
+        code, source = self.read(s[torch.arange(n, device=s.x.device).repeat_interleave(w)])
         state, word = decoder.start(code), decoder.first.expand(n * w, -1)
         total = torch.full((n, w), NEVER, device=code.x.device)
         total[:, 0] = 0.0  # all beams are equal at first
@@ -320,6 +436,67 @@ class Beam(nn.Module):
         chosen = (total / lengths).argmax(1)
         ids = ids[torch.arange(n, device=ids.device), chosen]
         return Sample(ids, until_end(F.one_hot(ids, log_p.shape[-1])), s.label)
+
+
+class Writer(nn.Module):
+    """Sentences out of noise: a language model, the decoder of a code [slots,D] that is learnt and always the same.
+
+    Noise [B,length] is a number a word: the share of the normal distribution below it picks the word out of the distribution that the
+    words ahead of it leave, so that a sentence is a function of its noise, drawn as often as the model says.
+    """
+
+    def __init__(self, decoder: Decoder, slots: int = 4):
+        super().__init__()
+        self.decoder, self.noise = decoder, decoder.length
+        self.code = nn.Parameter(torch.randn(slots, len(decoder.first)))
+
+    def forward(self, z: Sample, like: Sample | None = None) -> Sample:
+        code = self._codes(len(z))
+        if like is not None:
+            return self.decoder(code, like=like)
+        decoder, ids, logits = self.decoder, [], []
+        state, word = decoder.start(code), decoder.first.expand(len(z), -1)
+        for t in range(self.noise):
+            state = decoder.step(state, word, code)
+            logits.append(decoder.logits(state, None))
+            ids.append(drawn_by(logits[-1], z.x[:, t]))
+            word = decoder.embed.weight[ids[-1]]
+        x = F.one_hot(torch.stack(ids, 1), logits[0].shape[-1]).float()
+        return Sample(x, until_end(x), None, torch.stack(logits, 1))
+
+    @torch.no_grad()
+    def rollouts(self, ids: Tensor) -> Tensor:
+        """Sentences [B,T] -> [T-1,B,T]: the t-th goes on by itself behind the first t words."""
+        decoder, code, out = self.decoder, self._codes(len(ids)), []
+        trunk, told = decoder.start(code), decoder.first.expand(len(ids), -1)
+        rolling = word = None  # of those that have left the sentence: states, last words
+        for t in range(ids.shape[1]):
+            trunk = decoder.step(trunk, told, code)
+            told = decoder.embed.weight[ids[:, t]]
+            if t:
+                if rolling is not None:
+                    rolling = decoder.step(rolling, word, self._codes(len(word)))
+                    rolling = tuple(torch.cat(parts) for parts in zip(rolling, trunk))
+                else:
+                    rolling = trunk
+                logits = decoder.logits(rolling, None)
+                said = drawn_by(logits, torch.randn_like(logits[:, 0]))
+                word = decoder.embed.weight[said]
+                out.append(torch.cat([said.view(t, -1), ids[None, :, t].expand(ids.shape[1] - 1 - t, -1)]))
+            else:
+                out.append(ids[None, :, 0].expand(ids.shape[1] - 1, -1))
+        return torch.stack(out, -1)
+
+    def _codes(self, n: int) -> Sample:
+        code = self.code.expand(n, -1, -1)
+        return Sample(code, torch.ones(code.shape[:2], dtype=torch.bool, device=code.device))
+
+
+def drawn_by(logits: Tensor, noise: Tensor) -> Tensor:
+    """Logits [B,V], standard normal numbers [B] -> ids [B], each as often as its probability, by the distribution's inverse."""
+    share = 0.5 * (1 + torch.erf(noise / math.sqrt(2)))
+    below = logits.detach().softmax(-1).cumsum(-1) < share[:, None]
+    return below.sum(-1).clamp(max=logits.shape[-1] - 1)
 
 
 class Parallel(nn.Module):

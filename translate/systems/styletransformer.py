@@ -80,8 +80,9 @@ class StyleTransformer(CycleGAN):
         return losses
 
 
-class PolicyGradient(StyleTransformer):
-    """The same, its generators taught by reward: they draw words, and no gradient passes through a draw (`nets.sequence.draw_word`).
+class Rewarded:
+    """What systems share whose generators are taught by reward: they draw words, and no gradient passes through a draw
+    (`nets.sequence.draw_word`).
 
     REINFORCE (Williams 1992) with the greedy translation as baseline (self-critical, Rennie 2017, arXiv:1612.00563). The reward of a
     word is what depends on it: the critic's scores and the likelihood of the way back within `reach` positions of it. entropy: weight
@@ -92,6 +93,31 @@ class PolicyGradient(StyleTransformer):
     def __init__(self, *args, reach: int | None = None, entropy: float = 0.03, **kw):
         super().__init__(*args, **kw)
         self.reach, self.entropy = reach, entropy
+
+    def _policy(
+        self, there: nn.Module, back: nn.Module, critic: nn.Module, s: Sample, fake: Sample, told: Sample
+    ) -> Tensor:
+        with torch.no_grad(), evaluating(there, back):
+            greedy = there(s)
+            baseline = self._rewards(critic, greedy, back(greedy, like=s), s)
+            advantage = self._rewards(critic, fake, told, s) - baseline
+            spread = advantage[fake.mask].std(correction=0)
+            advantage = advantage / torch.where(spread > 1e-6, spread, 1.0)  # of a single sentence there is none
+        return reinforce(fake, advantage) * len(fake) / fake.mask.sum()  # a word, as the other terms are
+
+    def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
+        """[B,T]"""
+        likelihood = -F.cross_entropy(back.logits.float().flatten(0, 1), s.x.flatten(), reduction="none")
+        likelihood = likelihood.view_as(s.x).where(s.mask, 0)
+        each = critic.words(fake).where(fake.mask, 0)
+        n = max(each.shape[1], likelihood.shape[1])
+        means = (t / mask.sum(1, keepdim=True) for t, mask in ((each, fake.mask), (likelihood, s.mask)))
+        each, likelihood = (F.pad(t, (0, n - t.shape[1])) for t in means)
+        return within(each + self.cycle * likelihood, self.reach)[:, : fake.mask.shape[1]]
+
+
+class PolicyGradient(Rewarded, StyleTransformer):
+    """The same, its generators taught by reward."""
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         fake_b, fake_a = self.a2b(a), self.b2a(b)
@@ -110,25 +136,6 @@ class PolicyGradient(StyleTransformer):
             losses["identity_a"] = self.identity * self.A.distance(self.b2a(a, like=a), a)
             losses["identity_b"] = self.identity * self.B.distance(self.a2b(b, like=b), b)
         return losses | self._paired(a, b)
-
-    def _policy(
-        self, there: nn.Module, back: nn.Module, critic: nn.Module, s: Sample, fake: Sample, told: Sample
-    ) -> Tensor:
-        with torch.no_grad(), evaluating(there, back):
-            greedy = there(s)
-            baseline = self._rewards(critic, greedy, back(greedy, like=s), s)
-            advantage = self._rewards(critic, fake, told, s) - baseline
-            advantage = advantage / advantage[fake.mask].std().clamp(min=1e-6)
-        return reinforce(fake, advantage) * len(fake) / fake.mask.sum()  # a word, as the other terms are
-
-    def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
-        """[B,T]"""
-        likelihood = -F.cross_entropy(back.logits.float().flatten(0, 1), s.x.flatten(), reduction="none")
-        likelihood = likelihood.view_as(s.x).where(s.mask, 0)
-        each = critic.words(fake).where(fake.mask, 0)
-        n = max(each.shape[1], likelihood.shape[1])
-        each, likelihood = (F.pad(t / s.mask.sum(1, keepdim=True), (0, n - t.shape[1])) for t in (each, likelihood))
-        return within(each + self.cycle * likelihood, self.reach)[:, : fake.mask.shape[1]]
 
 
 def entropy(fake: Sample) -> Tensor:

@@ -1,0 +1,98 @@
+"""Sentences out of noise: drawn as the model says, and words worth what their sentences are worth, against all sentences there are."""
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tests.cases import batch_of, recipe_of
+from translate.nets.sequence import END, Decoder, Writer, drawn_by, until_end
+from translate.sample import Sample
+from translate.systems.seqgan import SeqGAN
+
+V, T = 5, 3
+
+
+class Domain:
+    vocabulary = V
+
+
+class Told(nn.Module):
+    """A critic that knows every sentence's score, whatever stands behind its end."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = torch.randn(V, V, V)
+
+    def forward(self, s: Sample) -> list[torch.Tensor]:
+        assert (s.x[~s.mask] == 0).all() and s.mask[:, 0].all()
+        return [self.scores[tuple(s.x.T)][:, None]]
+
+
+def writer() -> Writer:
+    decoder = Decoder(V, T, 6)
+    decoder.out.weight.data *= 3
+    return Writer(decoder)
+
+
+def probabilities(g: Writer) -> dict[tuple[int, ...], float]:
+    """Of each sentence of T words, its end not looked at."""
+    ids = torch.tensor(list(itertools.product(range(V), repeat=T)))
+    log_p = g(Sample(torch.zeros(len(ids), T)), like=Sample(ids, torch.ones(len(ids), T, dtype=torch.bool))).logits
+    p = log_p.log_softmax(-1).gather(2, ids[..., None])[..., 0].sum(1).exp()
+    return dict(zip(map(tuple, ids.tolist()), p.tolist()))
+
+
+def test_a_word_is_drawn_as_often_as_its_probability_says():
+    logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    ids = drawn_by(logits.expand(100_000, -1), torch.randn(100_000))
+    torch.testing.assert_close(F.one_hot(ids, 4).float().mean(0), logits.softmax(-1), atol=0.005, rtol=0)
+    assert drawn_by(logits.expand(2, -1), torch.tensor([-40.0, 40.0])).tolist() == [0, 3]
+
+
+def test_a_sentence_is_a_function_of_its_noise_and_as_frequent_as_the_model_says():
+    g = writer()
+    z = Sample(torch.randn(40_000, T))
+    with torch.no_grad():
+        s, again = g(z), g.eval()(z)
+        exact = probabilities(g)
+    assert torch.equal(s.x, again.x) and torch.equal(s.mask, until_end(s.x)) and sum(exact.values()) == pytest.approx(1)
+    found = s.x.argmax(-1) @ torch.tensor([V * V, V, 1])
+    shares = torch.bincount(found, minlength=V**T) / len(found)
+    torch.testing.assert_close(shares, torch.tensor(list(exact.values())), atol=0.01, rtol=0)
+
+
+def test_a_rollout_keeps_what_was_said():
+    ids = torch.randint(0, V, (4, 6))
+    out = Writer(Decoder(V, 6, 6)).rollouts(ids)
+    assert out.shape == (5, 4, 6) and all(torch.equal(out[t - 1, :, :t], ids[:, :t]) for t in range(1, 6))
+
+
+def test_a_words_value_is_what_its_sentences_are_worth_on_average():
+    """Eq. 4 with very many rollouts, against the exact expectation over all sentences."""
+    g, critic = writer(), Told()
+    system = SeqGAN(Domain(), g, critic, rollouts=8000)
+    exact = probabilities(g)
+
+    def worth(sentence: tuple[int, ...]) -> float:
+        end = sentence.index(END) + 1 if END in sentence else T
+        return critic.scores[sentence[:end] + (0,) * (T - end)].sigmoid().item()
+
+    for said in ((3, 4, 2), (END, 2, 3), (4, END, END)):
+        found = system.value(Sample(F.one_hot(torch.tensor([said]), V).float()))[0]
+        for t in (1, 2, 3):
+            begun = {s: p for s, p in exact.items() if s[:t] == said[:t]}
+            expected = sum(p * worth(s) for s, p in begun.items()) / sum(begun.values())
+            assert found[t - 1].item() == pytest.approx(expected, abs=0.015), "4 deviations of a mean of 8,000"
+
+
+def test_the_likelihood_is_what_the_first_steps_learn():
+    recipe = recipe_of(SeqGAN, "tokens")
+    built, x = recipe.system().eval(), batch_of(recipe)["x"]
+    log_p = built.g(built.noise(len(x)), like=x).logits.log_softmax(-1).gather(2, x.x[..., None])[..., 0]
+    expected = -log_p.where(x.mask, 0).sum() / x.mask.sum()
+    torch.testing.assert_close(built.loss_likelihood(x)["likelihood_x"], expected)
+    assert [u.loss for u in built.updates if u.active(0)] == ["loss_likelihood", None]
+    assert [u.player for u in built.updates if u.active(1)] == ["d", "g"]
