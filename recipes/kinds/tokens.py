@@ -110,9 +110,11 @@ def direction(
     styles: int = 0,
     bottleneck: Bottleneck | None = None,
     kernel: int = 3,
+    encoder: nn.Module | None = None,
 ) -> nn.Module:
-    """styles: how many wanted styles the network is told apart by its input's label."""
-    encoder = Encoder(source.vocabulary, width, blocks, styles, kernel)
+    """styles: how many wanted styles the network is told apart by its input's label. encoder: one in the place of convolutions, of
+    this width."""
+    encoder = encoder or Encoder(source.vocabulary, width, blocks, styles, kernel)
     if generator in ("editor", "parallel"):
         return Parallel(encoder, copying=generator == "editor", bottleneck=bottleneck)
     if generator == "seq2seq":
