@@ -1,24 +1,95 @@
-"""Which word of one style stands where a word of the other does: pseudo-pairs out of two collections that nobody paired."""
+"""Pseudo-pairs out of two collections that nobody paired: each sentence as the other side would most likely have said it, word for word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from translate.nets.sequence import UNKNOWN
+from translate.nets.sequence import END, PAD, UNKNOWN
+from translate.sample import Sample
 
-Ids = Sequence[Sequence[int]]
+Ids = Sequence[Sequence[int]]  # sentences, without their ends
+NEVER = 1e4  # nats
+
+
+class Rewriter(nn.Module):
+    """A sentence x of a -> the sentence y of b that it most likely stands for: a noisy channel (Brown 1993), found by Viterbi's algorithm.
+
+    y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + channel(x_t, y_t), with pairs of words counted in both
+    collections. The channel is in `substitutes`; y_t = x_t costs nothing.
+    """
+
+    def __init__(self, a: Ids, b: Ids, vocabulary: int, against: float = 0.75):
+        super().__init__()
+        self.against, self.vocabulary = against, vocabulary
+        words, cost = substitutes(a, b, vocabulary)
+        self.register_buffer("words", torch.from_numpy(words), persistent=False)
+        self.register_buffer("cost", torch.from_numpy(cost), persistent=False)
+        self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
+
+    def follows(self, before: Tensor, word: Tensor) -> Tensor:
+        return self.b(before, word) - self.against * self.a(before, word)
+
+    def forward(self, s: Sample) -> Sample:
+        """Ids [B,T] -> ids [B,T]."""
+        words, score = self.words[s.x], -self.cost[s.x]  # [B,T,K]
+        total, came = score[:, 0] + self.follows(torch.full_like(words[:, 0], PAD), words[:, 0]), []
+        for t in range(1, s.x.shape[1]):
+            ways = (
+                total[:, :, None] + self.follows(words[:, t - 1, :, None], words[:, t, None]) * s.mask[:, t, None, None]
+            )
+            best, source = ways.max(1)
+            total = best + score[:, t]
+            came.append(source)
+        k = total.argmax(1, keepdim=True)
+        found = [words[:, -1].gather(1, k)]
+        for t in reversed(range(len(came))):
+            k = came[t].gather(1, k)
+            found.append(words[:, t].gather(1, k))
+        return Sample(torch.cat(found[::-1], 1).where(s.mask, PAD), s.mask, s.label)
+
+
+class Bigrams(nn.Module):
+    """log p(word | the word before), by absolute discounting (Ney 1994): what pairs that were seen give up goes to all words.
+
+    PAD before the first word. discount: of each pair's count.
+    """
+
+    def __init__(self, sentences: Ids, vocabulary: int, discount: float = 0.75):
+        super().__init__()
+        self.vocabulary, self.discount = vocabulary, discount
+        pairs = [x * vocabulary + y for s in sentences for x, y in zip([PAD, *s], [*s, END])]
+        keys, counts = np.unique(np.asarray(pairs, np.int64), return_counts=True)
+        before, word = keys // vocabulary, keys % vocabulary
+        said, kinds = (np.bincount(before, w, vocabulary) for w in (counts, None))
+        alone = np.bincount(word, counts, vocabulary) + 0.05  # a word that this side never says
+        spare = np.where(said > 0, discount * kinds / np.maximum(said, 1), 1.0)
+        for name, array in dict(
+            counts=counts, said=np.maximum(said, 1), alone=alone / alone.sum(), spare=spare
+        ).items():
+            self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
+        self.register_buffer("keys", torch.from_numpy(keys), persistent=False)
+
+    def forward(self, before: Tensor, word: Tensor) -> Tensor:
+        """Ids of shapes that broadcast."""
+        key = before * self.vocabulary + word
+        at = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        seen = (self.counts[at] - self.discount).where(self.keys[at] == key, 0.0)
+        return (seen / self.said[before] + self.spare[before] * self.alone[word]).log()
 
 
 def substitutes(
-    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, neutral: int = 500, least: float = 0.3
-) -> np.ndarray:
-    """A word of b for each word [V] of a, itself where it is no mark of a's style or no word of b is like it.
+    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, neutral: int = 500, least: float = 0.15, most: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
 
-    A mark of a is `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Its substitute is the mark of b
-    that has the most similar surroundings: the cosine of positive pointwise mutual information (Bullinaria and Levy 2007) with the
-    `neutral` most frequent words that mark neither side, one and two places to the left and to the right.
+    A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
+    that lean to b may stand for it, where their surroundings are like its own: the cosine of positive pointwise mutual information
+    (Bullinaria and Levy 2007) with the `neutral` most frequent words that mark neither side, one and two places to the left and to
+    the right. A substitute costs 2 + 6 (1 - cosine); these two numbers and `against` were chosen on reviews and verses.
     """
     counts = np.stack(
         [np.bincount(np.fromiter((i for s in side for i in s), int), minlength=vocabulary) for side in (a, b)]
@@ -32,16 +103,19 @@ def substitutes(
     near_a, near_b = (
         _directions(x, x.sum(1, keepdims=True) / np.maximum(1, total.sum(1, keepdims=True)) * expected) for x in around
     )
-    words = np.arange(vocabulary) > UNKNOWN
-    marks = np.flatnonzero(words & (leans < -lean) & (counts[0] >= 5))
-    candidates = np.flatnonzero(words & (leans > lean / 2) & (counts[1] >= 5))
-    out = np.arange(vocabulary)
-    if len(marks) and len(candidates):
-        cosines = near_a[marks] @ near_b[candidates].T
-        best = cosines.argmax(1)
-        sure = cosines.max(1) > least
-        out[marks[sure]] = candidates[best[sure]]
-    return out
+    known = np.arange(vocabulary) > UNKNOWN
+    marks = np.flatnonzero(known & (leans < -lean))
+    candidates = np.flatnonzero(known & (leans > 0) & (counts[1] >= 5))
+    words = np.repeat(np.arange(vocabulary)[:, None], 1 + most, 1)
+    cost = np.full(words.shape, NEVER, np.float32)
+    cost[:, 0] = 0
+    cosines = near_a[marks] @ near_b[candidates].T
+    best = np.argsort(-cosines, 1)[:, :most]
+    found = np.take_along_axis(cosines, best, 1)
+    n = best.shape[1]
+    words[marks, 1 : 1 + n] = candidates[best]
+    cost[marks, 1 : 1 + n] = np.where(found > least, 2 + 6 * (1 - found), NEVER)
+    return words, cost
 
 
 def _surroundings(side: Ids, vocabulary: int, plain: np.ndarray) -> np.ndarray:

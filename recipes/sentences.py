@@ -58,7 +58,7 @@ def sentences(
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
         steps: training steps.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
-        pairs: weight of pseudo-pairs, in nats a word: word for word, by a lexicon of words in like surroundings
+        pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
             (domains/lexicon.py); 0.3, none for parallel.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.

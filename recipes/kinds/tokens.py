@@ -6,11 +6,10 @@ import sys
 from itertools import zip_longest
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from domains.folder import Folder
-from domains.lexicon import substitutes
+from domains.lexicon import Rewriter
 from domains.metrics import text as judges
 from domains.metrics.text import COLUMNS as COLUMNS
 from domains.sources import Files, Sentence, option
@@ -22,7 +21,7 @@ from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets.attention import Attending
-from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Substitute, Windows
+from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2Seq, Windows
 from translate.system import System
 
 ITEMS = "sentences"
@@ -127,16 +126,10 @@ def direction(
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 
-def pseudo_pairs(a: Folder, b: Folder) -> tuple[Substitute, Substitute]:
-    """(a to b, b to a): word for word, learnt from the training sentences; no word changes where there are none."""
-    domain = a.domain
-    said = [[domain.encode(side.items[i].text)[0] for i in side.train_ids] if side.items else [] for side in (a, b)]
-    tables = (
-        [substitutes(*sides, domain.vocabulary) for sides in (said, said[::-1])]
-        if all(said)
-        else [range(domain.vocabulary)] * 2
-    )
-    return tuple(Substitute(torch.as_tensor(table)) for table in tables)
+def pseudo_pairs(a: Folder, b: Folder) -> tuple[Rewriter, Rewriter] | None:
+    """(a to b, b to a), learnt from the training sentences; None where there are none."""
+    said = [[a.domain.encode(side.items[i].text)[0] for i in side.train_ids if side.items] for side in (a, b)]
+    return tuple(Rewriter(*sides, a.domain.vocabulary) for sides in (said, said[::-1])) if all(said) else None
 
 
 def title_like(A: Domain, B: Domain, documents: list[str], titles: list[str], seed: int = 0) -> Windows:

@@ -1,9 +1,14 @@
-"""Words that stand in like surroundings stand for each other."""
+"""Words that stand in like surroundings stand for each other, where the sentence around them allows it."""
+
+from itertools import product
 
 import numpy as np
+import pytest
+import torch
 
-from domains.lexicon import substitutes
-from translate.nets.sequence import UNKNOWN
+from domains.lexicon import NEVER, Bigrams, Rewriter, substitutes
+from translate.nets.sequence import END, PAD, UNKNOWN
+from translate.sample import Sample
 
 OLD, NEW, KEPT = 3, 4, range(5, 15)  # ids of an old word, of its modern one, and of words that both sides say
 
@@ -13,21 +18,78 @@ def said(word: int, rng, n: int = 200) -> list[list[int]]:
     return [[*rng.choice(KEPT[2:], 3), KEPT[0], word, KEPT[1], *rng.choice(KEPT[2:], 2), UNKNOWN] for _ in range(n)]
 
 
-def test_a_mark_becomes_the_other_sides_word_between_the_same_neighbours_and_all_else_stays():
+def offered(a, b, vocabulary: int, word: int, **kw) -> dict[int, float]:
+    words, cost = substitutes(a, b, vocabulary, **kw)
+    return {int(w): float(c) for w, c in zip(words[word], cost[word]) if c < NEVER}
+
+
+def test_a_mark_may_become_the_other_sides_word_between_the_same_neighbours_and_all_else_stays():
     rng = np.random.default_rng(0)
     elsewhere = [[15, *rng.choice(KEPT[2:], 4)] for _ in range(100)]  # another modern word, in other surroundings
-    table = substitutes(said(OLD, rng), said(NEW, rng) + elsewhere, 16)
-    assert table[OLD] == NEW
-    assert all(table[i] == i for i in range(16) if i != OLD)
+    a, b = said(OLD, rng), said(NEW, rng) + elsewhere
+    found = offered(a, b, 16, OLD)
+    assert found.keys() <= {OLD, NEW, 15} and found[OLD] == 0 and 2 <= found[NEW] < found.get(15, NEVER)
+    assert all(offered(a, b, 16, i) == {i: 0} for i in range(16) if i != OLD)
 
 
 def test_a_mark_that_no_word_is_like_stays():
     rng = np.random.default_rng(0)
     elsewhere = [[NEW, *rng.choice(KEPT[2:], 4)] for _ in range(200)]
-    assert substitutes(said(OLD, rng), elsewhere, 15, least=0.5)[OLD] == OLD
+    assert offered(said(OLD, rng), elsewhere, 15, OLD, least=0.5) == {OLD: 0}
 
 
 def test_two_sides_that_are_one_have_no_marks():
-    rng = np.random.default_rng(0)
-    side = said(OLD, rng)
-    assert (substitutes(side, side, 15) == np.arange(15)).all()
+    side = said(OLD, np.random.default_rng(0))
+    assert all(offered(side, side, 15, i) == {i: 0} for i in range(15))
+
+
+def test_pairs_of_words_are_a_distribution_and_follow_the_counts():
+    rng = np.random.default_rng(1)
+    sentences = said(OLD, rng, 20)
+    bigrams = Bigrams(sentences, 16)
+    log_p = bigrams(torch.arange(16)[:, None], torch.arange(16)[None])
+    torch.testing.assert_close(log_p.exp().sum(1), torch.ones(16))
+    seen = [(x, y) for s in sentences for x, y in zip([PAD, *s], [*s, END])]
+    spare = 0.75 * len({y for x, y in seen if x == KEPT[0]}) / 20
+    alone = (sum(y == OLD for _, y in seen) + 0.05) / (len(seen) + 0.05 * 16)
+    assert log_p[KEPT[0], OLD].exp().item() == pytest.approx((20 - 0.75) / 20 + spare * alone, rel=1e-5)
+
+
+def test_the_rewritten_sentence_is_the_likeliest_of_all():
+    """Against every sentence that there is."""
+    rng = np.random.default_rng(2)
+    a, b = (
+        [list(rng.choice(np.arange(3, 9), rng.integers(2, 6), p=p)) for _ in range(80)]
+        for p in rng.dirichlet(np.ones(6), 2)
+    )
+    rewriter = Rewriter(a, b, 9)
+    rewriter.words[:] = torch.from_numpy(rng.integers(3, 9, rewriter.words.shape))
+    rewriter.cost[:] = torch.from_numpy(rng.random(rewriter.cost.shape)).float() * 3
+    x = torch.full((6, 5), PAD)
+    mask = torch.arange(5) < torch.tensor([5, 4, 3, 2, 5, 1])[:, None]
+    x[mask] = torch.from_numpy(rng.integers(3, 9, int(mask.sum())))
+    found = rewriter(Sample(x, mask)).x
+    assert (found[~mask] == PAD).all()
+
+    def worth(ids: list[int], to: list[int]) -> float:
+        pairs = torch.tensor([[PAD, *to[:-1]], to])
+        costs = [
+            min(c for w, c in zip(rewriter.words[i].tolist(), rewriter.cost[i].tolist()) if w == j)
+            for i, j in zip(ids, to)
+        ]
+        return rewriter.follows(*pairs).sum().item() - sum(costs)
+
+    for ids, to, real in zip(x, found, mask):
+        ids, to = ids[real].tolist(), to[real].tolist()
+        best = max(worth(ids, list(way)) for way in product(*({*rewriter.words[i].tolist()} for i in ids)))
+        assert worth(ids, to) == pytest.approx(best, abs=1e-4)
+
+
+def test_a_neighbour_decides_between_substitutes():
+    rng = np.random.default_rng(3)
+    fill = lambda n: [list(rng.choice(KEPT[4:], 4)) for _ in range(n)]  # noqa: E731
+    a = [[5, OLD, 6] for _ in range(60)] + [[7, OLD, 8] for _ in range(60)] + fill(60)
+    b = [[5, NEW, 6] for _ in range(60)] + [[7, 15, 8] for _ in range(60)] + fill(60)
+    x = torch.tensor([[5, OLD, 6, END], [7, OLD, 8, END]])
+    said = Rewriter(a, b, 16)(Sample(x, x > 0)).x
+    assert said.tolist() == [[5, NEW, 6, END], [7, 15, 8, END]]

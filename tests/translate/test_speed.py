@@ -12,7 +12,7 @@ from translate import runtime
 from translate.feed import batches
 from translate.loop import Trainer, draws
 from translate.modules.cycle import Pair
-from translate.nets.layers import InstanceNorm, init_gan
+from translate.nets.layers import InstanceNorm, Reflected, init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.resnet import Decoder, Encoder
 from translate.sample import Sample
@@ -46,6 +46,32 @@ def test_instance_norm_and_its_gradient(batch, layout, gradient_layout, dtype, n
 def test_instance_norm_is_differentiable_twice(layout):
     x = torch.randn(2, 3, 4, 4, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
     assert torch.autograd.gradgradcheck(InstanceNorm(3), x)
+
+
+@every_layout
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kernel", [3, 7])
+def test_padding_by_reflection(kernel, precision, layout):
+    """The same as nn.Conv2d's own, but that bf16 gradients are added up in bf16 where pixels are reflected;
+    and under autocast no picture is kept in float32 for the way back."""
+    ours, own = Reflected(4, 6, kernel), torch.nn.Conv2d(4, 6, kernel, padding=kernel // 2, padding_mode="reflect")
+    own.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 4, 9, 11).to(memory_format=layout).requires_grad_()
+    kept, found = [], []
+    for conv in (ours, own):
+        with (
+            runtime.autocast(CPU, precision),
+            torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t),
+        ):
+            h = x * 1.0
+            kept.clear()
+            y = conv(h.to(torch.bfloat16) if precision == "bf16" else h)
+        found.append((y, *torch.autograd.grad(y.float().square().sum(), (x, *conv.parameters()))))
+        if conv is ours and precision == "bf16":
+            assert kept and not [t for t in kept if t.dtype == torch.float32 and t.ndim == 4 and len(t) == 2]
+    (y, *gradients), (same, *others) = found
+    assert torch.equal(y, same)
+    assert all(distance(a, b) <= (1e-2 if precision == "bf16" else 0) for a, b in zip(gradients, others))
 
 
 class Directions(torch.nn.Module):

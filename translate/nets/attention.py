@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..modules.cycle import Pair
 from ..sample import Sample
+from .layers import Reflected
 
 
 class Attention(nn.Module):
@@ -79,9 +80,7 @@ class AdaptiveBlock(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.conv1, self.conv2 = (
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False) for _ in range(2)
-        )
+        self.conv1, self.conv2 = (Reflected(channels, channels, 3, bias=False) for _ in range(2))
         self.norm1, self.norm2 = AdaLIN(channels), AdaLIN(channels)
 
     def forward(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -95,7 +94,7 @@ class Doubled(nn.Module):
 
     def __init__(self, channels: int, out: int):
         super().__init__()
-        self.conv = nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect", bias=False)
+        self.conv = Reflected(channels, out, 3, bias=False)
         self.norm = AdaLIN(out, start=0.0)
         self.scale, self.shift = nn.Parameter(torch.ones(1, out)), nn.Parameter(torch.zeros(1, out))
 
@@ -114,7 +113,7 @@ class AdaptiveDecoder(nn.Module):
         self.scale, self.shift = nn.Linear(c, c), nn.Linear(c, c)
         self.blocks = nn.ModuleList(AdaptiveBlock(c) for _ in range(blocks))
         self.doubled = nn.Sequential(*(Doubled(width * 2 ** (i + 1), width * 2**i) for i in reversed(range(down))))
-        self.out = nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect")
+        self.out = Reflected(width, channels, 7)
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         told = self.read(s.x.mean((2, 3)))

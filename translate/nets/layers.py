@@ -30,6 +30,25 @@ class InstanceNorm(nn.Module):
             return rows[0] if len(rows) == 1 else torch.cat(rows)
 
 
+class Reflected(nn.Conv2d):
+    """A convolution of stride 1 that keeps the size, padded by reflection.
+
+    Not nn.Conv2d's own padding: autocast pads in float32 on a CPU (torch 2.11), which copies every picture to float32 and back, and
+    keeps the copy for the way back.
+    """
+
+    def __init__(self, channels: int, out: int, kernel: int, bias: bool = True):
+        super().__init__(channels, out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        device = x.device.type
+        if torch.is_autocast_enabled(device):
+            x = x.to(torch.get_autocast_dtype(device))
+        with torch.autocast(device, enabled=False):
+            x = F.pad(x, self._reversed_padding_repeated_twice, mode="reflect")
+        return F.conv2d(x, self.weight, self.bias)
+
+
 class Style(nn.Module):
     """What a label says, [B,width]: ids [B] of n classes are looked up, vectors [B,n] multiplied."""
 

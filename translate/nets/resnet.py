@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..sample import Sample
-from .layers import InstanceNorm
+from .layers import InstanceNorm, Reflected
 
 
 class Block(nn.Module):
@@ -18,8 +18,8 @@ class Block(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
+        self.conv1 = Reflected(channels, channels, 3, bias=False)
+        self.conv2 = Reflected(channels, channels, 3, bias=False)
         self.norm = InstanceNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.multiple = 2**down
         layers = [
-            nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False),
+            Reflected(channels, width, 7, bias=False),
             InstanceNorm(width),
             nn.ReLU(True),
         ]
@@ -79,7 +79,7 @@ class Decoder(nn.Module):
             else:
                 layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
             layers += [InstanceNorm(c), nn.ReLU(True)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
+        self.layers = nn.Sequential(*layers, Reflected(width, channels, 7))
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return Sample(torch.tanh(self.layers(s.x).float()), label=s.label)

@@ -130,17 +130,6 @@ class Embedding(nn.Module):
         return x.where(s.mask[..., None], 0)
 
 
-class Substitute(nn.Module):
-    """Each word by its entry of a table [V]: a translation that a first lexicon gives (see domains/lexicon.py)."""
-
-    def __init__(self, table: Tensor):
-        super().__init__()
-        self.register_buffer("table", table)
-
-    def forward(self, s: Sample) -> Sample:
-        return Sample(self.table[s.x].where(s.mask, PAD), s.mask, s.label)
-
-
 class Windows(nn.Module):
     """The part of a document that reads most like a title: a summary to start from (domains/windows.py fits the weights).
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..sample import Sample
-from .layers import InstanceNorm, Style, init_gan
+from .layers import InstanceNorm, Reflected, Style, init_gan
 from .resnet import Residual
 
 
@@ -30,7 +30,7 @@ class StyledConv(nn.Module):
 
     def __init__(self, channels: int, out: int, style: int):
         super().__init__()
-        self.conv = init_gan(nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect", bias=False))
+        self.conv = init_gan(Reflected(channels, out, 3, bias=False))
         self.norm = AdaIN(out, style)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class StyledDecoder(nn.Module):
         self.style = nn.Sequential(Style(styles, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.blocks = nn.ModuleList(StyledBlock(width * 2**down, hidden) for _ in range(blocks))
         self.ups = nn.ModuleList(StyledConv(width * 2 ** (i + 1), width * 2**i, hidden) for i in reversed(range(down)))
-        self.out = init_gan(nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
+        self.out = init_gan(Reflected(width, channels, 7))
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return Sample(torch.tanh(self.drawn(s).float()), label=s.label)
@@ -80,7 +80,7 @@ class StyleBody(nn.Module):
     def __init__(self, channels: int = 3, width: int = 64, down: int = 2):
         super().__init__()
         widths = [width * 2**i for i in range(down + 1)]
-        layers = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect"), nn.ReLU(True)]
+        layers = [Reflected(channels, width, 7), nn.ReLU(True)]
         for c, o in zip(widths, widths[1:]):
             layers += [nn.Conv2d(c, o, 4, 2, 1), nn.ReLU(True)]
         self.layers, self.features = nn.Sequential(*layers), widths[-1]
