@@ -117,6 +117,10 @@ class Tokens:
     def kind(self) -> str:
         return f"sentences of {self.length} tokens, {self.vocabulary} words [{zlib.crc32(self.tokenizer.encode()):08x}]"
 
+    def word(self, i: int) -> str:
+        """The text of one token; none of the special ones."""
+        return self._tokenizer.id_to_token(i).removeprefix("▁") if i > UNKNOWN else ""
+
     @cached_property
     def begins(self) -> Tensor:
         """[V] bool: the tokens that begin a word."""

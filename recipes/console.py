@@ -14,6 +14,8 @@ TRAINING = {
     "gan": "Pictures out of noise: GAN, DCGAN, WGAN-GP and two dozen more.",
     "sentences": "Sentences between two styles: old and modern English.",
     "sentiment": "Negative sentences to positive ones, and back.",
+    "summarise": "Documents to short texts like the titles of others.",
+    "seqgan": "Sentences out of nothing, taught by a critic's rewards.",
     "voice": "One speaker's sentences in another's voice.",
     "points": "What generators and critics do, seen on points of the plane.",
 }

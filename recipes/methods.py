@@ -174,6 +174,44 @@ def aligned(
     )  # fmt: skip
 
 
+def crossaligned(
+    a: str = "old",
+    b: str = "modern",
+    critic_z: float = 0.1,
+    critic_steps: int = 1,
+    **numbers,
+) -> Recipe:
+    """Of sentences: auto-encoders whose decoders go through the same states for a translation as for a sentence of their own. arXiv:1705.09655.
+
+    scripts/train.py crossaligned --a old --b modern
+
+    Args:
+        a: one style: a text file with a sentence a line, as for every method.
+        b: the other.
+        critic_z: weight of what the critics of states say.
+        critic_steps: of those critics to one of the auto-encoders.
+    """
+    from translate.errors import at_least
+
+    at_least(1, critic_steps=critic_steps)
+
+    def system(p: Parts):
+        from translate.errors import UserError
+        from translate.modules.shared import LatentCritic
+        from translate.systems.aligned import CrossAligned
+
+        if p.A.spec()["domain"] != "tokens":
+            raise UserError("crossaligned compares how sentences are written: for other files take the method aligned")
+        critics = (LatentCritic(p.n["width"], 2 * p.n["width"]) for _ in "ab")
+        return CrossAligned(p.A, p.B, *p.halves(), *critics, critic=critic_z, critic_steps=critic_steps)
+
+    own = dict(critic_z=critic_z, critic_steps=critic_steps)
+    return translation(
+        "Cross-aligned auto-encoders", "Shen et al. 2017, arXiv:1705.09655", system, own, a, b,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+    )  # fmt: skip
+
+
 def reversal(a: str = "photos", b: str = "vangogh", critic_z: float = 0.1, **numbers) -> Recipe:
     """The same auto-encoders in one update: the critic of codes teaches through a reversed gradient. After arXiv:1505.07818.
 

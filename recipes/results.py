@@ -61,7 +61,8 @@ def results(
         "step": last_line(folder).get("step", 0),
         "args": {
             key: value for key, value in args.items() if key not in ("a", "b", "domains")
-        },  # paths: the direction names them
+        }  # paths: the direction names them
+        | ({"continued from": Path(config["init_from"]).name} if config.get("init_from") else {}),
         "recipe": config["recipe"],
         "validation": config["validation"],
     }

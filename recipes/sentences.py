@@ -40,6 +40,7 @@ def sentences(
     blocks: int | None = None,
     kernel: int | None = None,
     layers: int | None = None,
+    backbone: str = "",
     precision: Literal["auto", "bf16", "fp32"] = "fp32",
     seed: int = 0,
 ) -> Recipe:
@@ -77,9 +78,11 @@ def sentences(
         blocks: residual convolutions of a generator's encoder; 2.
         kernel: words that each of them reads; 3, 1 for parallel: a cipher's word needs no neighbours.
         layers: convolutions of a critic; 1.
+        backbone: a folder with a pretrained model of transformers (T5, BART, BERT ...), whose encoder takes the place of the generator's.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
     """
+    from domains import backbones
     from domains.folder import Folder
     from domains.sources import Files, find
     from recipes import kinds
@@ -115,10 +118,21 @@ def sentences(
         data = {"a": Folder(a, Files("a", [])), "b": Folder(b, Files("b", []))}
     A, B = data["a"].domain, data["b"].domain
 
+    folder, backbone = (
+        (backbone, backbones.described(backbone)) if backbone and not backbone.startswith("{") else ("", backbone)
+    )
+
+    def encoder(source, styles: int):
+        if folder:
+            return backbones.pretrained(folder, source, styles)
+        return backbones.Backbone(source.vocabulary, backbone, styles) if backbone else None
+
     def network(source, styles: int):
         sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, steps // 2))
-        return kind.direction(source, B, generator, width, blocks, styles, bottleneck, kernel)
+        reader = encoder(source, styles)
+        size = reader.width if reader else width
+        return kind.direction(source, B, generator, size, blocks, styles, bottleneck, kernel, reader)
 
     def system() -> StyleTransformer:
         if generator == "parallel":
@@ -157,7 +171,7 @@ def sentences(
         args=n
         | dict(
             steps=steps, words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
-            temperature=temperature, coolest=coolest, entropy=entropy, precision=precision, seed=seed,
+            temperature=temperature, coolest=coolest, entropy=entropy, backbone=backbone, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",
         paper="Dai et al. 2019, arXiv:1905.05621",

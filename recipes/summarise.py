@@ -15,8 +15,8 @@ def summarise(
     steps: int = 1100,
     warm: int | None = None,
     pairs: float = 1.0,
-    cycle: float = 0.2,
-    critic: float = 0.2,
+    cycle: float = 0.05,
+    critic: float = 0.03,
     size: int = 64,
     short: int = 20,
     words: int = 3000,
@@ -70,7 +70,6 @@ def summarise(
     """
     from domains.folder import Folder
     from domains.sources import Files, find
-    from domains.windows import fit
     from recipes import kinds
     from recipes.kinds import tokens as kind
     from translate import adv as objectives
@@ -103,10 +102,8 @@ def summarise(
         return Seq2Seq(encoder, decoder, noise=0.1)
 
     def system() -> Summarise:
-        said = [
-            [A.encode(side.items[i].text)[0] for i in side.train_ids] if side.items else [] for side in data.values()
-        ]
-        windows = fit([ids[: A.size] for ids in said[0]], said[1], A.begins, min(14, B.size), seed=seed)
+        known = [[side.items[i].text for i in side.train_ids] if side.items else [] for side in data.values()]
+        windows = kind.title_like(A, B, *known, seed=seed)
         judge = B.critic(width=width, layers=2, blur=way == "continuous")
         objective = getattr(objectives, adv)
         how = dict(warm=warm, cycle=cycle, pairs=pairs, critic=critic, penalty=penalty, pool=0, batch=batch)

@@ -18,6 +18,7 @@ METHODS = {
     "xgan": ("recipes.methods", "a translation's code is its source's, shared layers (Royer 2017)"),
     "munit": ("recipes.methods", "many translations of one input: content is kept, style is drawn (Huang 2018)"),
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
+    "crossaligned": ("recipes.methods", "of sentences: their decoders' states made alike (Shen 2017)"),
     "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),
     "plain": ("recipes.methods", "two translators and two critics, no cycle: the baseline that may ignore its input"),
     "content": ("recipes.methods", "what a frozen encoder sees stays (after Johnson 2016)"),
@@ -40,7 +41,7 @@ def train(argv: list[str] | None = None) -> None:
     if name in METHODS:
         return launch.main(recipe_of(name), options, (name,))
     if name in ("--help", "-h"):
-        print(USAGE + "\n".join(f"  {method:10} {line}" for method, (_, line) in METHODS.items()))
+        print(USAGE + "\n".join(f"  {method:12} {line}" for method, (_, line) in METHODS.items()))
         sys.exit(0)
     near = difflib.get_close_matches(name, METHODS, 3, 0.3) or sorted(METHODS)
     sys.stderr.write(f"error: {name}: no such method; the nearest names are {', '.join(near)}\n")

@@ -60,7 +60,7 @@ from translate.nets.sequence import (
 from translate.recipe import Recipe, Run
 from translate.system import System
 from translate.systems.acgan import ACGAN
-from translate.systems.aligned import Aligned, Reversed
+from translate.systems.aligned import Aligned, CrossAligned, Reversed
 from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
@@ -243,6 +243,11 @@ def aligned(system: type[Aligned]):
     return build
 
 
+def cross_aligned(kind: str, data: dict, *_) -> System:
+    A, B = (data[side].domain for side in "ab")
+    return CrossAligned(A, B, *halves(kind, A, B, shared=False), *(LatentCritic(CODE[kind], 5) for _ in "ab"))
+
+
 def three_sides(kind: str) -> dict:
     return {side: SOURCES[kind](side) for side in "abc"}
 
@@ -411,6 +416,7 @@ SYSTEMS = {
     XGAN: Case(coded(XGAN), two_sides, EVERY),
     Aligned: Case(aligned(Aligned), two_sides, EVERY),
     Reversed: Case(aligned(Reversed), two_sides, EVERY),
+    CrossAligned: Case(cross_aligned, two_sides, ("tokens",)),
     CUT: Case(cut, two_sides, ("images",)),  # places of a picture
     Plain: Case(directions(Plain, critic_steps=2), two_sides, EVERY),
     GAN: Case(gan, matching_aware),

@@ -232,6 +232,16 @@ def test_a_file_of_sentences_has_its_test_beside_it(tmp_path, monkeypatch):
     assert find(str(tmp_path / "yelp/dev.neg.txt"), "a").test == []
 
 
+def test_a_set_is_called_by_its_name_without_train(tmp_path, monkeypatch):
+    """--a humorous --b romantic; --a debian.docs --b debian.shorts."""
+    touch(tmp_path, "captions/train.humorous.txt", "captions/dev.humorous.txt", "summaries/debian.train.docs.txt")
+    monkeypatch.setenv(DATA_ROOT, str(tmp_path))
+    files = find("humorous", "a")
+    assert (files.name, names(files.train, tmp_path)) == ("humorous", ["captions/train.humorous.txt"])
+    assert names(files.test, tmp_path) == ["captions/dev.humorous.txt"]
+    assert names(find("debian.docs", "a").train, tmp_path) == ["summaries/debian.train.docs.txt"]
+
+
 def test_the_built_in_sentences():
     old, modern = find("old", "a"), find("modern", "b")
     assert [p.name for p in old.train + old.test] == ["train.old.txt", "test.old.txt"]

@@ -52,7 +52,14 @@ def test_every_way(way, data, tmp_path, capsys, monkeypatch):
     assert len((tmp_path / "out.txt").read_text().splitlines()) == 3, "a document is one summary, however long"
     assert call(evaluate, tmp_path / "run", "--device", "cpu") == 0
     said = capsys.readouterr().out
-    for row in ("the first 8 words", '"X is a ..."', "retrieve", "the best 8 words in a row", "the reference"):
+    for row in (
+        "the first 8 words",
+        '"X is a ..."',
+        "retrieve",
+        "the most title-like part",
+        "the best 8 words in a row",
+        "the reference",
+    ):
         assert f"| {row} |" in said
     rows = json.loads((tmp_path / "run" / "scores-b.json").read_text())["rows"]
     assert (

@@ -283,6 +283,10 @@ class Decoder(nn.Module):
         self.bottleneck = bottleneck or Bottleneck()
 
     def forward(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> Sample:
+        return self.through(code, like, source)[0]
+
+    def through(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> tuple[Sample, Sample]:
+        """(the sentence, the states that it was written in, [B,T,D])"""
         code = self.styled(code)
         state = self.start(code)
         told = None if like is None else self._told(like)  # [B,T,D]
@@ -300,12 +304,14 @@ class Decoder(nn.Module):
             if self.training:
                 self.bottleneck.advance()
             x = torch.stack(words, 1)  # [B,T,V]
-            return Sample(x, until_end(x), code.label, torch.stack(logits, 1))
-        together = tuple(
-            torch.stack(parts, 1) for parts in zip(*states)
-        )  # one product with the vocabulary for all positions
-        said = self.logits(together, source)
-        return Sample(said.softmax(-1), like.mask, code.label, said)
+            said = Sample(x, until_end(x), code.label, torch.stack(logits, 1))
+        else:
+            together = tuple(
+                torch.stack(parts, 1) for parts in zip(*states)
+            )  # one product with the vocabulary for all positions
+            log_p = self.logits(together, source)
+            said = Sample(log_p.softmax(-1), like.mask, code.label, log_p)
+        return said, Sample(torch.stack([h for h, *_ in states], 1), said.mask)
 
     def styled(self, code: Sample) -> Sample:
         if self.style is None:

@@ -79,3 +79,45 @@ class Reversed(Aligned):
         z_a, z_b = self.e_a(a), self.e_b(b)
         told = self.adv.d(*(self.d_z(reverse(z, self.critic)) for z in (z_a, z_b)))
         return self.restoring(z_a, a, z_b, b) | dict(d_z=told)
+
+
+class CrossAligned(Aligned):
+    """Of sentences: not codes are compared but what decoders do with them (Shen 2017, arXiv:1705.09655, section 4.2).
+
+    A critic of each side tells the states of its decoder while it writes a translation, by itself, from those while it is told a
+    sentence of its own side (professor forcing, Lamb 2016, arXiv:1610.09038). d_a, d_b: critics of states, D_1 and D_2 there.
+    """
+
+    def __init__(
+        self,
+        A: Domain,
+        B: Domain,
+        e_a: nn.Module,
+        e_b: nn.Module,
+        g_a: nn.Module,
+        g_b: nn.Module,
+        d_a: nn.Module,
+        d_b: nn.Module,
+        **kw,
+    ):
+        super().__init__(A, B, e_a, e_b, g_a, g_b, nn.ModuleDict(dict(a=d_a, b=d_b)), **kw)
+
+    def states(self, a: Sample, b: Sample) -> tuple[Losses, dict[str, tuple[Sample, Sample]]]:
+        """(what auto-encoding costs, of each side the states when told and when translating)"""
+        z_a, z_b = self.e_a(a), self.e_b(b)
+        again_a, told_a = self.g_a.through(z_a, like=a)
+        again_b, told_b = self.g_b.through(z_b, like=b)
+        crossed = dict(a=self.g_a.through(z_b)[1], b=self.g_b.through(z_a)[1])
+        costs = dict(restore_a=self.A.distance(again_a, a), restore_b=self.B.distance(again_b, b))
+        return costs, dict(a=(told_a, crossed["a"]), b=(told_b, crossed["b"]))
+
+    def loss_g(self, a: Sample, b: Sample) -> Losses:
+        losses, found = self.states(a, b)
+        for side, (told, crossed) in found.items():  # the critic's loss with both exchanged
+            losses[f"adv_{side}"] = self.critic * self.adv.d(self.d_z[side](crossed), self.d_z[side](told))
+        return losses
+
+    def loss_d(self, a: Sample, b: Sample) -> Losses:
+        with torch.no_grad():
+            found = self.states(a, b)[1]
+        return {f"d_{side}": self.adv.d(*map(self.d_z[side], pair)) for side, pair in found.items()}

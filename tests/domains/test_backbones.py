@@ -1,0 +1,126 @@
+"""Pretrained transformers as encoders of sentences: random ones, built by their configuration and read from a folder."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from domains import backbones
+from domains.tokens import Tokens, train_tokenizer
+from recipes.sentences import sentences
+from recipes.translator import Translator
+from tests.recipes.test_sentences import TINY, refused, run
+from translate.errors import UserError
+from translate.sample import Sample
+
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="the text extra")
+LINES = [
+    f"the {thing} was {how} ."
+    for thing in ("food", "room", "soup", "staff")
+    for how in ("good", "bad", "fine", "cold", "old")
+]
+
+
+def config(name: str):
+    from transformers import BartConfig, BertConfig, T5Config
+
+    small = dict(vocab_size=50, dropout=0.0)
+    return {
+        "t5": lambda: T5Config(d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, **small),
+        "bart": lambda: BartConfig(
+            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+            encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=32, **small,
+        ),
+        "bert": lambda: BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, vocab_size=50),
+    }[name]()  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["t5", "bart", "bert"])
+def folder(request, tmp_path_factory):
+    from transformers import AutoModel
+
+    path = tmp_path_factory.mktemp("models") / request.param
+    torch.manual_seed(1)
+    AutoModel.from_config(config(request.param)).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def words() -> Tokens:
+    return Tokens(train_tokenizer(LINES), length=8)
+
+
+def test_its_layers_read_our_words(folder, words):
+    from transformers import AutoModel
+
+    net = backbones.pretrained(str(folder), words, styles=2).eval()
+    s, _ = words.load_lines(LINES[:3] + ["good"])
+    s.label = torch.tensor([0, 1, 0, 1])
+    code = net(s)
+    assert code.x.shape == (4, 8, 16) and (code.x[~s.mask] == 0).all()
+    garbage = Sample(torch.where(s.mask, s.x, 5), s.mask, s.label)
+    torch.testing.assert_close(net(garbage).x, code.x)
+    model = AutoModel.from_pretrained(folder).eval()
+    model = model.get_encoder() if model.config.is_encoder_decoder else model
+    x = net.embed(s) + net.style(s.label)[:, None]
+    expected = model(inputs_embeds=x, attention_mask=s.mask.long()).last_hidden_state
+    torch.testing.assert_close(code.x[s.mask], expected[s.mask])
+    soft = Sample(words.relax(s).x, s.mask, s.label)
+    torch.testing.assert_close(net(soft).x, code.x)
+    code.x.square().sum().backward()
+    still = {name for name, p in net.named_parameters() if p.grad is None}
+    assert not still, "every parameter learns"
+
+
+def test_words_begin_as_the_mean_of_their_pieces(folder, words):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = Tokenizer(
+        models.BPE(vocab={c: i for i, c in enumerate(["?", *"abcdefghijklmnopqrstuvwxyz"])}, merges=[], unk_token="?")
+    )
+    letters.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    PreTrainedTokenizerFast(tokenizer_object=letters, unk_token="?").save_pretrained(folder)
+    table, before = torch.randn(50, 16), torch.randn(words.vocabulary, 16)
+    found = backbones.word_embeddings(str(folder), table, words, before)
+    i = words.encode("food")[0][0]
+    torch.testing.assert_close(found[i], (table[6] + 2 * table[15] + table[4]) / 4)
+    assert torch.equal(found[:3], before[:3])
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("generator", ["editor", "seq2seq"])
+def test_it_trains_and_travels_without_its_folder(generator, folder, tmp_path):
+    for side, shift in (("a", 0), ("b", 10)):
+        (tmp_path / f"{side}.txt").write_text("\n".join(LINES[shift:] + LINES) + "\n")
+    argv = [
+        "--a",
+        tmp_path / "a.txt",
+        "--b",
+        tmp_path / "b.txt",
+        *TINY,
+        "--steps",
+        2,
+        "--generator",
+        generator,
+        "--size",
+        8,
+    ]
+    assert run(*argv, "--backbone", folder, "--out", tmp_path / "run", recipe=sentences) == 0
+    moved = folder.rename(folder.with_name("elsewhere"))
+    try:
+        assert isinstance(
+            Translator.from_pretrained(tmp_path / "run", "final", device="cpu")("the soup was bad ."), str
+        )
+    finally:
+        moved.rename(folder)
+
+
+def test_what_is_no_model_is_refused(tmp_path, capsys):
+    said = refused(capsys, run("--backbone", tmp_path, recipe=sentences))
+    assert said.startswith(f"--backbone {tmp_path}: no model of transformers can be read there")
+    with pytest.raises(UserError):
+        backbones.described(str(tmp_path / "none"))
