@@ -10,7 +10,10 @@ def equal(
     data: str = "digits",
     lrs: str = "0.0002,0.001",
     seeds: str = "0,1,2",
-    steps: int = 300,
+    steps: int | None = 300,
+    minutes: float | None = None,
+    batch: int | None = None,
+    width: int | None = None,
     recipe: str = "gan",
     folder: str = "runs/equal",
     data_root: str | None = None,
@@ -22,11 +25,14 @@ def equal(
     A sweep that was interrupted goes on where it was; further models, rates and seeds add to it.
 
     Args:
-        models: MODEL,MODEL,... of the recipe.
+        models: MODEL,MODEL,... of the recipe, or all.
         data: the collection.
-        lrs: learning rates; a model's best one by its mean score stands first.
+        lrs: learning rates; a model's best one by its mean score stands first. default: the recipe's own.
         seeds: restarts.
         steps: of each run.
+        minutes: in place of steps, training time of a run, which its steps follow from; on a CPU, time of the processor.
+        batch: items a step; the recipe's own where left out.
+        width: of the networks, likewise.
         recipe: gan or points.
         folder: where the runs are kept.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
@@ -47,17 +53,30 @@ def equal(
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
     function = getattr(importlib.import_module(f"recipes.{recipe}"), recipe)
-    named = data.replace("/", "_")
+    named, budget = data.replace("/", "_"), f"{minutes:g} min" if minutes else f"{steps} steps"
+    short = budget.replace(" ", "")
     for seed in seeds.split(","):  # in the outer loop: an interrupted sweep has all models
-        for model in models.split(","):
+        for model in known(recipe) if models == "all" else models.split(","):
             for lr in lrs.split(","):
-                out = Path(folder, f"{recipe}-{model}-{named}-{steps}steps-lr{lr}-seed{seed}")
-                options = dict(model=model, data=data, lr=lr, seed=seed, steps=steps, out=out, device=device)
-                if not (out / "final" / "config.json").exists():
-                    stopped = launch.run(function, [f"--{key}={value}" for key, value in options.items()])
-                    if stopped:
-                        sys.exit(stopped)
-    runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{steps}steps-lr*-seed*/final/config.json"))
+                out = Path(folder, f"{recipe}-{model}-{named}-{short}-lr{lr}-seed{seed}")
+                if (out / "final" / "config.json").exists():
+                    continue
+                options = dict(
+                    model=model, data=data, seed=seed, batch=batch, width=width, lr=None if lr == "default" else lr
+                )
+                argv = [f"--{key}={value}" for key, value in options.items() if value is not None]
+                taken = steps if not minutes else steps_of(out) or launch.steps_in(minutes, function, argv, device)
+                try:
+                    argv += [f"--steps={taken}", f"--out={out}", f"--device={device}"]
+                    stopped = launch.run(function, argv, adjust=thrice)
+                except UserError as error:
+                    sys.stderr.write(f"{out.name}: {error}\n")  # not finite: the others go on
+                    continue
+                if stopped:
+                    sys.exit(stopped)
+    runs = sorted(Path(folder).glob(f"{recipe}-*-{named}-{short}-lr*-seed*/final/config.json"))
+    if not runs:
+        raise UserError(f"{folder}: no run of the sweep was finished")
     rows, first, environments = [], {}, []
     for run in (path.parents[1] for path in runs):
         config = saved_config(run)
@@ -73,20 +92,44 @@ def equal(
         record = {
             "recipe": recipe,
             "data": data,
-            "steps": steps,
+            "budget": budget,
             "rows": rows,
             "floors": floors,
             "environment": {k: sorted({str(e[k]) for e in environments}) for k in ("device", "torch", "git")},
         }
         kept = Path(docs) / "equal"
         kept.mkdir(parents=True, exist_ok=True)
-        name = f"{recipe}-{named}-{steps}steps"
+        name = f"{recipe}-{named}-{short}"
         (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
         for model, run in first.items():
             last = sorted((run / "samples").glob("step_*.png"))[-1]
             with Image.open(last) as sheet:
                 sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
         (Path(docs) / "equal.md").write_text(page(kept))
+
+
+def thrice(recipe):
+    """Judged and saved three times: in a short run these are what takes long."""
+    from dataclasses import replace
+
+    every = max(1, -(-recipe.run.steps // 3))
+    return replace(recipe, run=replace(recipe.run, sample_every=recipe.run.steps, judge_every=every, save_every=every))
+
+
+def known(recipe: str) -> list[str]:
+    """Every model that a recipe trains."""
+    from recipes.gan import ALL
+    from recipes.points import MODELS
+
+    return list(ALL if recipe == "gan" else MODELS)
+
+
+def steps_of(out: Path) -> int | None:
+    """Those of a run of this name that has begun, of any seed: restarts are alike."""
+    from recipes.translator import saved_config
+
+    begun = sorted(out.parent.glob(out.name.rpartition("seed")[0] + "seed*/config.yaml"))
+    return saved_config(begun[0].parent)["args"]["steps"] if begun else None
 
 
 def floors_of(recipe: str, data: str) -> dict[str, dict[str, float]]:
@@ -153,7 +196,7 @@ def page(kept: Path) -> str:
         record = json.loads(path.read_text())
         made = {key: ", ".join(values) for key, values in record["environment"].items()}
         out += [
-            f"## {record['data']}, {record['steps']} steps", "", table(record["rows"], record["floors"]), "",
+            f"## {record['data']}, {record.get('budget') or '{steps} steps'.format(**record)}", "", table(record["rows"], record["floors"]), "",
             f"{made['device']}; torch {made['torch']}; commits {made['git']}; scripts/{record['recipe']}.py with its own batch and width.", "",
         ]  # fmt: skip
         for model in dict.fromkeys(row["model"] for row in record["rows"]):

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from domains.conditions import Conditions, Labels, labels_of, made_of
 from domains.described import describe, language, parts, seen
 from domains.folder import Folder
 from domains.images import Images, survey
+from domains.mels import Mels
 from domains.metrics import generated
 from domains.metrics import images as judges
-from domains.sources import Files, Picture, Sentence, find
+from domains.sources import Files, Sentence, find
 from domains.tokens import Tokens
+from recipes import kinds
 from translate.errors import UserError
 from translate.nets.dcgan import halvings
 from translate.recipe import Source
@@ -25,6 +27,8 @@ from translate.systems.generative import Generative
 
 DIGIT = 28  # pixels: what the digit classifier takes
 CLASSES = 10
+WORDS = 2000  # at most, of a vocabulary of sentences
+CANDIDATES = 8  # wrong sentences, of which the nearest is shown
 
 
 def open_collection(
@@ -37,19 +41,21 @@ def open_collection(
     make: Callable | None = None,
     words: bool = False,
 ) -> dict[str, Source]:
-    """x: the pictures; c: their labels, what `make` makes of each, or what `words` say; wrong: other ones.
+    """x: the collection; c: its labels, what `make` makes of each picture, or what `words` say; wrong: other ones.
 
     Domains by these keys in place of a name: no files, for drawing.
     """
     if not isinstance(data, str):
         return {key: Folder(domain, Files(key, [])) for key, domain in data.items()}
     files = find(data, "")
-    for split in (files.train, files.test):
-        split[:] = [item for item in split if isinstance(item, Picture) or item.suffix.lower() in Images.suffixes]
-    if not files.train:
-        raise UserError(
-            f"--data {files.name}: no picture among its files; known suffixes are {', '.join(Images.suffixes)}"
-        )
+    kind = kinds.common({"x": files})
+    if kind.Domain is not Images:
+        if labels or words or make:
+            raise UserError(
+                f"--data {files.name}: {kind.ITEMS} have no conditions here; choose a model without, such as wgan-gp"
+            )
+        how = dict(words=WORDS, soft=True) if kind.Domain is Tokens else {}
+        return {"x": kind.folders({"x": files}, size, full, seed, **how)["x"]}
     if words:
         files, sentences = describe(files, seed)
     short, colour, _ = survey(files.train)
@@ -70,7 +76,7 @@ def open_collection(
     if make:
         sources["c"] = made_of(x, make)
     if wrong:
-        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=True)
+        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=CANDIDATES if words else 1)
     return sources
 
 
@@ -81,15 +87,15 @@ class SampleJudge:
     EfficientNet-Lite0 selects.
     """
 
-    def __init__(self, x: Folder, n: int | None = None, described: bool = False):
+    def __init__(self, x: Folder, n: int | None = None, described: bool = False, net: nn.Module | None = None):
         """n: samples; 500 digits, 150 of other pictures, whose network is a hundred times larger. described: digits that
-        domains/described.py coloured."""
+        domains/described.py coloured. net: a feature network that is loaded already."""
         self.x, self.described = x, described
         self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
         self.n = n or (500 if self.digits else 150)
         selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
         self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {self.n} samples"
-        self.net = self.real = None
+        self.net, self.real = net, None
 
     def load(self) -> None:
         """The feature network; the digit classifier is trained in half a minute and kept below ~/.cache/unpaired."""
@@ -146,6 +152,7 @@ class SampleJudge:
         return {
             "score": fid,
             "FID[digits-cnn]": fid,
+            "KID[digits-cnn]": kid,
             "IS[digits-cnn]": generated.inception_score(logits),
             "coverage": generated.coverage(found, CLASSES),
             "entropy": generated.entropy(found, CLASSES),
@@ -212,12 +219,12 @@ def generator_of(path: Path, device: torch.device, which: str = "best") -> tuple
         raise UserError(
             f"{path} draws nothing: it was made by {made}; give a run of scripts/gan.py or scripts/seqgan.py"
         )
-    kinds = {"images": Images, "labels": Labels, "tokens": Tokens}
+    known = {"images": Images, "labels": Labels, "tokens": Tokens, "mels": Mels}
     try:
         domains = {}
         for key, spec in config["domains"].items():
             arguments = {k: v for k, v in spec.items() if k not in ("domain", "name")}
-            domains[key] = kinds[spec["domain"]](**arguments)
+            domains[key] = known[spec["domain"]](**arguments)
         system = recipe(**config["args"] | {"data": domains}).system()
         missing = set(bundle.parts(system)) & set(system.load_state_dict(tensors, strict=False).missing_keys)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -331,6 +331,15 @@ def check(recipe, device) -> int:
     return 0
 
 
+def steps_in(minutes: float, function: Callable, argv: list[str], device: str) -> int:
+    """How many steps of a recipe take so long; on a CPU, of the processor's time."""
+    from translate import runtime
+
+    said = parse(function, argv).as_dict()
+    recipe = function(**{key: value for key, value in said.items() if key not in (*PLACE, "config")})
+    return max(20, int(60 * minutes / pace(recipe, runtime.start(device), timed=8, busy=True)))
+
+
 def pace(recipe, device, timed: int = 3, busy: bool = False) -> float:
     """Seconds a step, measured on a few real ones. busy: on a CPU only those in which it computes: others may use the machine too."""
     import time

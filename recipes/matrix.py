@@ -240,7 +240,6 @@ def trained(
     from recipes import kinds, launch
     from recipes.runs import last_line
     from recipes.translator import Translator, saved_config
-    from translate import runtime
     from translate.errors import UserError
 
     if row.kind not in ("", judge.kind):
@@ -252,11 +251,7 @@ def trained(
     argv += [f"--a={column.a}", f"--b={column.b}", f"--seed={seed}"]
     if (out / "config.yaml").exists():
         steps = saved_config(out)["args"]["steps"]
-    if not steps:
-        on = runtime.start(device)
-        said = launch.parse(function, argv).as_dict()
-        recipe = function(**{key: value for key, value in said.items() if key not in (*launch.PLACE, "config")})
-        steps = max(20, int(60 * minutes / launch.pace(recipe, on, timed=8, busy=True)))
+    steps = steps or launch.steps_in(minutes, function, argv, device)
 
     def adjust(recipe):
         every = max(1, -(-recipe.run.steps // 3))

@@ -16,6 +16,7 @@ from translate.adv import Adv
 from translate.modules.conditional import (
     AuxiliaryClass,
     Certain,
+    Contrast,
     Critic,
     Flat,
     Join,
@@ -95,6 +96,9 @@ class Parts:
         """Of a picture and the one that it was made from, side by side."""
         patches = PatchCritic(self.X.channels + told, self.width, 1 if self.X.size <= 32 else 2)
         return Joined(init_gan(patches), Flat(told))
+
+    def told_generator(self) -> nn.Module:
+        return Joined(self.generator(16), self.sentence(16))
 
     def sentence(self, width: int) -> Pooled:
         return Pooled(self.data["c"].domain.encoder(width=2 * self.width, blocks=1), 2 * self.width, width)
@@ -241,9 +245,13 @@ def spade(p: Parts) -> System:
 
 
 def words(p: Parts) -> System:
-    g = Joined(p.generator(16), p.sentence(16))
+    critic = p.critic(nn.BatchNorm2d, lambda features: Contrast(features, p.sentence(8 * p.width)))
+    return ACGAN(p.X, p.told_generator(), critic, p.adv(objectives.non_saturating), fakes=0.0)
+
+
+def words_matching(p: Parts) -> System:
     critic = p.critic(nn.BatchNorm2d, lambda features: Join(features, p.sentence(8 * p.width)))
-    return GAN(p.X, g, critic, p.adv(objectives.non_saturating))
+    return GAN(p.X, p.told_generator(), critic, p.adv(objectives.non_saturating))
 
 
-words_blind = words  # what differs is the data: no key `wrong`
+words_blind = words_matching  # what differs is the data: no key `wrong`

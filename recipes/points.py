@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recipes.gan import MODELS as DRAWING
+
 if TYPE_CHECKING:
     from translate.recipe import Recipe
+
+MODELS = {model: line for model, line in DRAWING.items() if model not in ("improved", "wgan-ct")}  # of pictures only
 
 
 def points(
@@ -40,15 +44,14 @@ def points(
 
     from domains.points import world
     from recipes import models
-    from recipes.gan import FIXED, MODELS, WASSERSTEIN
+    from recipes.gan import FIXED, WASSERSTEIN
     from recipes.planar import Line, Parts, PointJudge, watched
     from translate.adv import OBJECTIVES
     from translate.errors import UserError, at_least
     from translate.recipe import Recipe, Run
 
     x = world(data, seed)
-    known = [m for m in MODELS if m not in ("improved", "wgan-ct")]
-    for value, names, flag in ((model, known, "model"), (adv or "hinge", OBJECTIVES, "adv")):
+    for value, names, flag in ((model, MODELS, "model"), (adv or "hinge", OBJECTIVES, "adv")):
         if value not in names:
             near = difflib.get_close_matches(value, names, 3, 0.3) or sorted(names)
             raise UserError(f"--{flag} {value}: there is no such one here; the nearest names are {', '.join(near)}")

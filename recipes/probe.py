@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 
-def probe(run: str, labels: int = 1000, data_root: str | None = None, device: str = "auto") -> None:
+def probe(
+    run: str, labels: int = 1000, data_root: str | None = None, docs: str | None = None, device: str = "auto"
+) -> None:
     """Classify test pictures by a linear SVM on the critic's features, beside raw pixels and k-means.
 
     Args:
         run: a run of scripts/gan.py on labelled pictures, whose critic has convolutions.
         labels: labelled training pictures that the SVM sees.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
+        docs: a folder whose results.md is to have these numbers too.
         device: auto, cpu or cuda.
     """
     import os
+    from datetime import date
     from pathlib import Path
 
     import torch
 
     from domains.metrics.generated import cluster_accuracy
+    from recipes import drawn, results
     from recipes.gan import gan
     from recipes.translator import saved_config
     from translate import checkpoint, runtime
@@ -55,6 +60,12 @@ def probe(run: str, labels: int = 1000, data_root: str | None = None, device: st
     }
     for name, share in rows.items():
         print(f"{share:7.1%}  {name}")
+    if docs:
+        args = config["args"]
+        facts = dict(model=args["model"], steps=args["steps"], seed=args["seed"], labels=labels, rows=rows)
+        facts |= dict(environment=config["environment"], date=date.today().isoformat())
+        drawn.keep_probe(Path(docs), x.name, f"{Path(run).name}, {labels} labels", facts)
+        results.publish(Path(docs))
 
 
 def pooled(body, s, batch: int = 200):

@@ -18,17 +18,19 @@ def results(
     """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
-        run: a run's folder.
+        run: a run's folder; of scripts/gan.py also a pattern of several, in quotes.
         to: the side to translate into.
         source: of many domains the one to translate.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         docs: the folder that scores, samples and page are kept in.
         device: auto, cpu or cuda.
     """
+    import glob
     import json
     import os
     from datetime import date
 
+    from recipes import drawn
     from recipes.evaluate import score, sides, tested, without_infinities
     from recipes.runs import last_line
     from recipes.translator import Translator, saved_config
@@ -37,8 +39,11 @@ def results(
         os.environ["UNPAIRED_DATA"] = data_root
     kept = Path(docs) / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    folder = Path(run)
+    folder, *others = map(Path, sorted(glob.glob(run)) or [run])
     config = saved_config(folder)
+    if config["recipe"] == "gan":
+        drawn.record([folder, *others], Path(docs), device)
+        return publish(Path(docs))
     args = config["args"]
     specs = sides(folder, args)
     rows, facts = score(folder, specs, to, ("best", "final"), device, source)
@@ -67,9 +72,19 @@ def results(
     translator = Translator.from_pretrained(folder, device=device)
     kind, source, files = tested(translator, specs, to, source)
     kind.samples(translator, files, source, to, kept / name)
-    (Path(docs) / "results.md").write_text(
-        page([json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))], kept)
-    )
+    publish(Path(docs))
+
+
+def publish(docs: Path) -> None:
+    """Writes docs/results.md from all that is kept below docs/results."""
+    import json
+
+    from recipes import drawn
+
+    kept = docs / "results"
+    records = [json.loads(p.read_text()) | {"name": p.stem} for p in sorted(kept.glob("*.json"))]
+    text = page(records, kept) + "\n" + "\n".join(drawn.sections(kept / "drawn"))
+    (docs / "results.md").write_text(text)
 
 
 def page(records: list[dict], kept: Path) -> str:

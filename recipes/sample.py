@@ -1,4 +1,4 @@
-"""Pictures and sentences drawn by trained generators."""
+"""Pictures, bits of a voice and sentences drawn by trained generators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def sample(
 
     Args:
         run: a run's folder or a bundle; RUN,RUN,...: an ensemble, each draws one sample in turn.
-        out: the picture to write, samples.png; of sentences the text, samples.txt, or - to print them.
+        out: the file to write: a picture (samples.png where left out), a recording of the samples one after another (samples.wav), or
+            a text of one sample a line (samples.txt), - to print it.
         n: samples, or lines where they are interpolated.
         seed: of the noise.
         label: the class to draw, of labelled models; every class in turn where left out.
@@ -33,81 +34,89 @@ def sample(
     """
     import torch
 
-    from domains.tokens import Tokens
     from recipes.generative import generator_of
     from translate import runtime
-    from translate.errors import UserError, at_least
+    from translate.errors import UserError, at_least, reason
 
     at_least(1, n=n)
     at_least(0, truncation=truncation, interpolate=interpolate, seed=seed)
     where = runtime.start(device)
     systems, domains = zip(*(generator_of(Path(path), where, which) for path in run.split(",")))
+    X = domains[0]["x"]
     if len({domain["x"].kind for domain in domains}) > 1:
         raise UserError(
-            f"{run}: an ensemble draws samples of one kind, pictures of one size and colour; give runs that do"
+            f"{run}: an ensemble draws samples of one kind; give runs whose pictures or sentences are alike"
         )
     runtime.seed_all(seed)
     drawn = [lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)]
-    drawn = [drawn[i % len(drawn)][i] for i in range(n)]  # in turn
-    if isinstance(domains[0]["x"], Tokens):
-        out = out or "samples.txt"
-        write_text(drawn, out)
-    else:
-        out = out or "samples.png"
-        write_sheet(torch.stack(drawn), out)
-    if out != "-":
-        print(f"{n} {'lines' if interpolate else 'samples'}: {out}")
-
-
-def write_text(drawn: list[list[str]], out: str) -> None:
-    """A sentence a line, or n of them on the way from one to another and an empty line."""
-    from translate.errors import UserError, reason
-
-    text = "\n".join("\n".join(row) + "\n" * (len(row) > 1) for row in drawn) + "\n"
-    if out == "-":
-        print(text, end="")
-        return
+    turns = [drawn[i % len(drawn)][i] for i in range(n)]  # a line an item
+    write, suffix = {"images": (as_picture, ".png"), "mels": (as_sound, ".wav"), "tokens": (as_text, ".txt")}[
+        X.spec()["domain"]
+    ]
+    path = Path(out or f"samples{suffix}")
     try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        Path(out).write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch.inference_mode():
+            write(X, turns, path)
     except OSError as error:
-        raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .txt") from error
-
-
-def write_sheet(drawn, out: str) -> None:
-    """[n,k,C,H,W] in [0, 1]: a line each, or as a square of single ones."""
-    import cv2
-    from einops import rearrange
-
-    from translate.errors import UserError, reason
-
-    n, k = drawn.shape[:2]
-    if k == 1:
-        rows = max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
-        drawn = rearrange(drawn, "(r k) 1 c h w -> r k c h w", r=rows)
-    sheet = rearrange((drawn * 255).round().byte(), "r k c h w -> (r h) (k w) c").numpy()
-    try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(out, sheet[..., ::-1]):
-            raise OSError("it could not be encoded")
-    except (OSError, cv2.error) as error:
-        raise UserError(f"--out {out} could not be written ({reason(error)}): give a path that ends in .png") from error
+        raise UserError(
+            f"--out {path} could not be written ({reason(error)}): give a path that ends in {suffix}"
+        ) from error
+    if out != "-":
+        print(f"{n} {'lines' if interpolate else 'samples'}: {path}")
 
 
 def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
-    """n samples [n,1,C,H,W] in [0, 1], or n lines of interpolated ones [n,interpolate,C,H,W]; of sentences lists of their text."""
+    """n samples, or n lines of interpolated ones: of each its samples, a batch on the CPU as a person sees it."""
     import torch
 
-    from domains.tokens import Tokens
-    from recipes.generative import pictures
     from translate.sample import Sample
 
     c = conditions(domains.get("c"), label, text, n, system.looked_at.device)
     ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
     steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
-    if isinstance(domains["x"], Tokens):
-        return list(zip(*(domains["x"].sentences(system.generate(Sample(z * truncation))) for z in steps)))
-    return torch.stack([pictures(system.generate(Sample(z * truncation), c)) for z in steps], 1)
+    drawn = [domains["x"].denormalise(system.generate(Sample(z * truncation), c)).to("cpu") for z in steps]
+    return [Sample.cat([s[i : i + 1] for s in drawn]) for i in range(n)]
+
+
+def as_picture(X, turns: list, path: Path) -> None:
+    """A line an item where it has several samples, else about as many lines as columns."""
+    import cv2
+    import torch
+    from einops import rearrange
+
+    drawn = torch.stack([s.x for s in turns]).clamp(0, 255)  # [n,k,C,H,W]
+    n, k = drawn.shape[:2]
+    rows = n if k > 1 else max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
+    sheet = rearrange(drawn, "(r m) k c h w -> (r h) (m k w) c", r=rows).round().byte().numpy()
+    try:
+        if not cv2.imwrite(str(path), sheet[..., ::-1]):
+            raise OSError("it could not be encoded")
+    except cv2.error as error:
+        raise OSError(str(error)) from error
+
+
+def as_sound(X, turns: list, path: Path, pause: float = 0.2) -> None:
+    """One after another, `pause` seconds apart."""
+    import numpy as np
+
+    from domains.audiofile import AudioOrigin, write
+    from domains.vocoders import RATE, vocoder
+
+    if path.suffix != ".wav":
+        raise OSError("it is a recording")
+    speak, silence = vocoder(X.vocoder), np.zeros(int(pause * RATE), np.float32)
+    wave = np.concatenate([part for s in turns for mel in s.x for part in (speak(mel[0]).numpy(), silence)])
+    write(wave, AudioOrigin(RATE, len(wave)), path.with_suffix(""))
+
+
+def as_text(X, turns: list, path: Path) -> None:
+    """One a line; an empty line behind each line of interpolated ones."""
+    text = "".join("\n".join(X.sentences(s)) + "\n" * (2 if len(s) > 1 else 1) for s in turns)
+    if str(path) == "-":
+        print(text, end="")
+    else:
+        path.write_text(text, encoding="utf-8")
 
 
 def conditions(domain, label: int | None, text: str | None, n: int, device):

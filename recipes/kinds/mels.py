@@ -136,6 +136,26 @@ class Judge:
         return {"score": sum(scores.values()) / len(scores)} | scores
 
 
+class SpokenJudge:
+    """Of crops out of noise: Fréchet distance of their frames to those of the collection."""
+
+    criterion = "the lowest Fréchet distance of samples' cepstra to the collection's"
+
+    def __init__(self, n: int = 200):
+        self.n = n
+        self.real: torch.Tensor | None = None
+
+    def load(self) -> None:
+        """Needs nothing."""
+
+    def __call__(self, system: System, data: dict) -> dict[str, float]:
+        if self.real is None:
+            self.real = cepstra(s.x for s in data["x"].training(self.n))
+        drawn = Sample(torch.cat([system.draw(len(n)).x for n in torch.arange(self.n).split(50)]))
+        distance = fid(cepstra(data["x"].domain.denormalise(drawn).x.cpu()[:, None]), self.real)
+        return {"score": distance, "frechet": distance}
+
+
 def cepstra(mels) -> torch.Tensor:
     """Log-mels [1,1,80,T] -> frames [N,48]."""
     from torchaudio.functional import create_dct

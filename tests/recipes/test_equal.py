@@ -13,6 +13,7 @@ from recipes.equal import equal, floors_of, table
 from recipes.gan import gan
 from recipes.generative import SampleJudge, open_collection
 from recipes.probe import probe
+from recipes.results import results
 from translate.loop import Trainer
 
 
@@ -65,7 +66,7 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
 
 
 def test_a_sweep_that_is_stopped_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "run", lambda *_: 130)
+    monkeypatch.setattr(launch, "run", lambda *_, **__: 130)
     assert command(equal, *SWEEP, "--folder", tmp_path, "--models", "gan,vae") == 130
 
 
@@ -132,12 +133,47 @@ def test_a_critics_features_are_probed(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         launch.main(gan, f"--model dcgan --steps 2 --batch 8 --width 4 --device cpu --out {out}".split())
     capsys.readouterr()
-    assert command(probe, out, "--labels", 200) == 0
+    assert command(probe, out, "--labels", 200, "--docs", tmp_path / "docs") == 0
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "| dcgan, 2 steps: critic's features (192), linear SVM | 200 | 1 |" in page
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 3 and "critic's features (192), linear SVM" in said[0] and "pixels (784)" in said[1]
     shares = [float(line.split("%")[0]) for line in said]
     assert shares[1] > 50 and 20 < shares[2] < 80, "of 100 digits, after 200"
     assert command(probe, tmp_path) == 2
+
+
+def test_every_kind_of_model_has_rows_beside_floors(tmp_path, monkeypatch, capsys):
+    """One line a setting with both seeds, one for each checkpoint where they differ; scored again, nothing is there twice."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SampleJudge, "__call__", lambda *_: {"score": 1.0})
+        for model, seed in (("infogan", 0), ("infogan", 1), ("cgan", 0), ("pix2pix", 0), ("words", 0)):
+            argv = f"--model {model} --seed {seed} --steps 12 --batch 8 --width 4 --device cpu"
+            with pytest.raises(SystemExit):
+                launch.main(gan, [*argv.split(), f"--out={tmp_path}/{model}{seed}"])
+    for pattern in (f"{tmp_path}/*[01]", f"{tmp_path}/cgan0"):
+        assert command(results, pattern, "--docs", tmp_path / "docs", "--device", "cpu") == 0
+    page = (tmp_path / "docs" / "results.md").read_text()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    found = {
+        line[0]: dict(zip(head, line))
+        for line in lines
+        for head in [next(h for h in reversed(lines[: lines.index(line) + 1]) if h[0] == "")]
+    }
+    assert (
+        found["**infogan, 12 steps**, selected"]["seeds"] == "2"
+        and "±" in found["**infogan, 12 steps**, final"]["code names digit"]
+    )
+    assert (
+        float(found["**cgan, 12 steps**, selected"]["called as asked"])
+        < 0.5
+        < float(found["test pictures"]["called as asked"])
+    )
+    assert float(found["training pictures"]["FID[digits-cnn]"]) < 0.3 * float(found["uniform noise"]["FID[digits-cnn]"])
+    assert float(found["the edges themselves"]["L1"]) > float(found["the mean picture"]["L1"]) > 0
+    assert {"as told", "digit"} < set(found["**words, 12 steps**, selected"]) and found["chance"]["digit"] == "0.1"
+    assert page.count("cgan, 12 steps**, final") == 1 and "| ![infogan, 12 steps]" in page
+    assert len(list((tmp_path / "docs" / "results" / "drawn").glob("*.jpg"))) == 5
 
 
 def test_a_collection_of_any_size():

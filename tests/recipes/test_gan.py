@@ -9,36 +9,51 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from domains import sources
+from domains.vocoders import HOP, RATE
 from recipes import launch, models
 from recipes.gan import ALL, LABELLED, MODELS, WRONG, gan
 from recipes.generative import SampleJudge
 from recipes.sample import between, sample
+from recipes.sequences import Sentences, Voices
 from tests.cases import CPU
 from translate import bundle
 from translate.feed import batches
 from translate.loop import Trainer, draws
 
 EVERY = list(ALL)
-TINY = dict(data="digits", steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
+TINY = dict(steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
 
 
 @cache
-def recipe(model: str):
-    return gan(model=model, **TINY)
+def recipe(model: str, data: str = "digits"):
+    return gan(model=model, data=data, **TINY)
 
 
 def test_every_model_is_a_function_and_a_line():
-    assert len(EVERY) == 28
+    assert len(EVERY) == 29
     functions = {name for name, f in vars(models).items() if callable(f) and getattr(f, "__annotations__", {}).get("p")}
     assert functions == {name.replace("-", "_") for name in EVERY}
     assert all(name in gan.__doc__ and line in gan.__doc__ for name, line in ALL.items())
 
 
-@pytest.mark.parametrize("model", EVERY)
-def test_an_update_gives_gradients_to_its_player_alone(model):
-    trainer = Trainer(recipe(model), CPU)
+VOICE = str(
+    Path(sources.__file__).parent / "builtin" / "slt2rms" / "trainA" / "s0000[0-2]*"
+)  # a few of slt's recordings
+BESIDE = [(VOICE, model) for model in Voices.served] + [("modern", model) for model in Sentences.served]
+
+
+def test_models_that_serve_voices_and_sentences():
+    assert len(Voices.served) == 16 and len(Sentences.served) == 14 and len(BESIDE) == 30
+    assert set(Sentences.served) < set(Voices.served) < set(MODELS)
+
+
+@pytest.mark.parametrize("data, model", [("digits", model) for model in EVERY] + BESIDE, ids=str)
+def test_an_update_gives_gradients_to_its_player_alone(data, model):
+    trainer = Trainer(recipe(model, data), CPU)
     learned = {player: set() for player in trainer.system.players()}
     for player, optimiser in trainer.optimisers.items():
 
@@ -49,7 +64,7 @@ def test_an_update_gives_gradients_to_its_player_alone(model):
             step()
 
         optimiser.step = watch
-    data = recipe(model).data
+    data = recipe(model, data).data
     assert ("c" in data, "wrong" in data) == (model not in MODELS, model in WRONG)
     feed = batches(data, 8, 0, 3 * draws(trainer.system), CPU)
     for _ in range(3):
@@ -117,6 +132,10 @@ MISTAKES = [
     (["--size", 30], "--size 30: the side must halve evenly"),
     (["--model", "pacgan", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4 for pacgan"),
     (["--model", "cgan", "--data", "photos"], "photos has no labels: give an .npz with y_train, or a model without conditions"),
+    (["--model", "began", "--data", "modern"], "--model began: not of sentences; of these it is dcgan, dcgan-softmax"),
+    (["--model", "improved", "--data", VOICE], "--model improved: not of recordings; of these it is gan, dcgan"),
+    (["--model", "cgan", "--data", "modern"], "--data modern: sentences have no conditions here; choose a model without"),
+    (["--model", "words", "--data", VOICE], "--data trainA: recordings have no conditions here; choose a model without"),
     (["--data", "digitz"], "--data digitz: no such file, folder or set; the nearest names are digits"),
 ]  # fmt: skip
 
@@ -212,6 +231,33 @@ def test_what_cannot_be_drawn(trained, tmp_path, capsys):
         assert draw(*argv) == 2
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 1 and said[0].startswith(f"error: {message}"), said
+
+
+@pytest.mark.parametrize("data, suffix", [(VOICE, ".wav"), ("modern", ".txt")], ids=["voice", "sentences"])
+def test_a_voice_is_heard_and_sentences_are_read(data, suffix, tmp_path, monkeypatch, capsys):
+    """WGAN-GP, trained, judged by its kind's own judge, drawn from: one.X and again.X are one file."""
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "run"
+    assert run("--data", data, "--model", "wgan-gp", *ARGUMENTS, "--steps", 2, "--out", out) == 0
+    names = {p.name for p in (out / "samples").iterdir()}
+    assert {"step_000002_x.txt"} == names if suffix == ".txt" else {"step_000002_x.png", "step_000002_x_1.wav"} < names
+    scores = [json.loads(line) for line in (out / "stats.jsonl").read_text().splitlines() if "val/score" in line]
+    assert len(scores) == 1 and np.isfinite(scores[0]["val/score"])
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        assert draw(out, "--out", tmp_path / f"{name}{suffix}", "--n", 3, "--seed", seed, "--truncation", 3) == 0
+    one, again, other = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("one", "again", "other"))
+    assert one == again and one != other
+    assert draw(out, "--n", 2, "--interpolate", 3) == 0, "beside the working folder's other files"
+    if suffix == ".txt":
+        assert len(one.decode().splitlines()) == 3
+        assert [len(block.split("\n")) for block in (tmp_path / "samples.txt").read_text().rstrip().split("\n\n")] == [
+            3,
+            3,
+        ]
+    else:
+        frames = soundfile.info(tmp_path / "samples.wav").frames
+        assert frames == 6 * (64 * HOP + int(0.2 * RATE)), "two lines of three bits, and pauses"
+    assert draw(out, "--out", tmp_path / "wrong.png", "--n", 1) == (2 if suffix == ".wav" else 0)
 
 
 def test_noise_keeps_its_length_on_the_way():

@@ -1,6 +1,6 @@
 """Systems that draw from noise, on networks simple enough to compute by hand."""
 
-from math import log, pi
+from math import exp, log, pi
 
 import pytest
 import torch
@@ -15,12 +15,14 @@ from translate.adv import OBJECTIVES
 from translate.modules.conditional import (
     AuxiliaryClass,
     Certain,
+    Contrast,
     Critic,
     Flat,
     Join,
     Joined,
     LabelEmbedding,
     OneHot,
+    Pooled,
     Projection,
     Split,
     TwoWay,
@@ -28,6 +30,7 @@ from translate.modules.conditional import (
 )
 from translate.nets import dcgan, spade
 from translate.nets.improved import HistoricalAverage, MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
+from translate.nets.sequence import Encoder
 from translate.sample import Sample
 from translate.systems.acgan import ACGAN
 from translate.systems.autoencoder import VAE, AutoEncoder, divergence_from_prior
@@ -234,6 +237,30 @@ def test_acgan_by_hand():
         {"d_x": scores[1] - scores[0], "class_x": log(3), "class_fake": log(3)}
     )
     assert values(system.loss_g(REAL, c)) == pytest.approx({"adv_x": -scores[1], "class_g": log(3)})
+
+
+def test_contrast_is_the_cross_entropy_of_whose_condition_it_is():
+    """Features are their own embeddings: cosines are 1 for a row's own condition, 0 for others; equal conditions are one."""
+    head = Contrast(3, OneHot(3), temperature=0.5)
+    nn.init.eye_(head.look.weight), nn.init.zeros_(head.look.bias)
+    for labels, misnamed in (
+        ([0, 1, 2], log(1 + 2 * exp(-2))),
+        ([0, 0, 1], (2 * log(1 + exp(-2) / 2) + log(1 + 2 * exp(-2))) / 3),
+    ):
+        c = Labels(3).of(torch.tensor(labels))
+        assert head.misnamed(5 * OneHot(3)(c), c).item() == pytest.approx(misnamed, abs=1e-6)
+    assert head.misnamed(torch.randn(2, 3), Labels(3).of(torch.tensor([1, 1]))).item() == pytest.approx(0, abs=1e-6)
+    told = Sample(torch.tensor([[3, 4], [3, 0]]), torch.tensor([[True, True], [True, False]]))
+    sentences = Contrast(3, Pooled(Encoder(6, 4), 4, 3))
+    assert sentences.misnamed(torch.randn(2, 3), told) > 0, "sentences that begin alike are two"
+
+
+def test_a_critic_may_learn_names_from_data_alone():
+    critic = Critic(nn.Module(), AuxiliaryClass(2, 3))
+    critic.body.forward = lambda s: s.x
+    c = Labels(3).of(torch.tensor([1, 0]))
+    system = fixed(ACGAN(X, Shift(), critic, fakes=0.0), Z, Z)
+    assert set(system.loss_d(REAL, c)) == {"d_x", "class_x"} and set(system.loss_g(REAL, c)) == {"adv_x", "class_g"}
 
 
 # codes

@@ -100,7 +100,8 @@ class Projection(nn.Module):
 
 
 class AuxiliaryClass(nn.Module):
-    """Realism, and beside it a class (ACGAN, Odena 2017, arXiv:1610.09585): `classify` gives logits [B,classes]."""
+    """Realism, and beside it a class (ACGAN, Odena 2017, arXiv:1610.09585): `classify` gives logits [B,classes], `misnamed` their
+    cross-entropy in nats."""
 
     def __init__(self, features: int, classes: int):
         super().__init__()
@@ -111,6 +112,32 @@ class AuxiliaryClass(nn.Module):
 
     def classify(self, h: Tensor) -> Tensor:
         return self.classes(h).float()
+
+    def misnamed(self, h: Tensor, c: Sample) -> Tensor:
+        return F.cross_entropy(self.classify(h), c.label)
+
+
+class Contrast(nn.Module):
+    """Realism, and beside it which of the batch's conditions is a row's own (XMC-GAN, Zhang 2021, arXiv:2101.04702, eq. 4):
+    `misnamed` is the cross-entropy of cosines over a temperature, equal conditions counted as one.
+
+    Each row has as many wrong conditions as the batch has others, where the matching-aware set has one.
+    """
+
+    def __init__(self, features: int, embed: nn.Module, temperature: float = 0.1):
+        super().__init__()
+        self.realism, self.embed, self.temperature = Realism(features), embed, temperature
+        self.look = nn.Linear(features, embed.width)
+
+    def forward(self, h: Tensor, c: Sample | None = None) -> list[Tensor]:
+        return self.realism(h)
+
+    def misnamed(self, h: Tensor, c: Sample) -> Tensor:
+        told = torch.cat([t.flatten(1).double() if t.ndim > 1 else t[:, None].double() for t in c if t is not None], 1)
+        own = (told[:, None] == told).all(2)  # [B,B]
+        seen, said = F.normalize(self.look(h).float()), F.normalize(self.embed(c).float())
+        logits = seen @ said.T / self.temperature
+        return (logits.logsumexp(1) - logits.masked_fill(~own, -torch.inf).logsumexp(1)).mean()
 
 
 class Naming(nn.Module):

@@ -54,6 +54,11 @@ def concrete(logits: Tensor, temperature: Tensor | float) -> Tensor:
     return gumbel(logits).add_(logits).div_(temperature).softmax(-1)
 
 
+def soft(logits: Tensor, temperature: Tensor | float) -> Tensor:
+    """The distribution itself, nothing drawn (WGAN-GP, arXiv:1704.00028, section 5.4)."""
+    return (logits / temperature).softmax(-1)
+
+
 def blurred(s: Sample, vocabulary: int, share: float = 0.98) -> Sample:
     """Real sentences as a generator that is `share` sure of each word would write them by `concrete`.
 

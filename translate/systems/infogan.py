@@ -52,6 +52,7 @@ class InfoGAN(Generative):
     """
 
     updates = (Update("d"), Update("g"))
+    ema = ("g", "d")  # both are used: g draws, Q names what it is shown
 
     def __init__(
         self,

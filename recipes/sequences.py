@@ -1,0 +1,54 @@
+"""Parts of recipes/models.py for what has a time axis: voices, out of gated convolutions, and sentences, as soft one-hots."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from domains.vocoders import BANDS
+from recipes import models
+from translate.modules.conditional import Critic, Pooled, Realism
+from translate.modules.noise import FromNoise
+from translate.nets import mlp
+from translate.nets.gated import GatedEncoder
+from translate.nets.sequence import Bottleneck, soft
+
+
+class Voices(models.Parts):
+    """Of crops of a few dozen frames. Norms are of single frames, whatever a model asks for."""
+
+    served = "gan dcgan dcgan-softmax lsgan hinge ragan r1 wgan wgan-gp sngan pacgan bigan infogan began ae vae".split()
+
+    def generator(self, more: int = 0) -> nn.Module:
+        channels = 4 * self.width
+        decoder = self.X.decoder(width=channels, blocks=1)
+        return FromNoise(decoder, self.noise + more, (channels, self.X.size // 4))
+
+    def body(self, norm=None, pack: int = 1) -> Pooled:
+        return Pooled(GatedEncoder(pack * BANDS, 4 * self.width, blocks=1), 4 * self.width, 4 * self.width)
+
+    def critic(self, norm=None, head=Realism, **kw) -> Critic:
+        body = self.body(norm, **kw)
+        return Critic(body, head(body.features))
+
+    def dense_generator(self) -> nn.Module:
+        return mlp.Generator((1, BANDS, self.X.size), self.noise, 8 * self.width, bounded=False)
+
+    def dense_critic(self) -> Critic:
+        body = mlp.MaxoutBody(BANDS * self.X.size, 4 * self.width)
+        return Critic(body, Realism(body.features))
+
+
+class Sentences(Voices):
+    """Written word by word; while training, each word is a distribution (WGAN-GP, arXiv:1704.00028, section 5.4)."""
+
+    # neither fully connected networks, nor an energy that is differentiated in the sample
+    served = [model for model in Voices.served if model not in ("gan", "began")]
+
+    def generator(self, more: int = 0) -> nn.Module:
+        channels = 4 * self.width
+        decoder = self.X.decoder(width=channels, bottleneck=Bottleneck(soft))
+        return FromNoise(decoder, self.noise + more, (self.X.length, channels))
+
+    def body(self, norm=None, pack: int = 1) -> Pooled:
+        """Packed sentences follow each other."""
+        return Pooled(self.X.encoder(width=4 * self.width, blocks=2), 4 * self.width, 4 * self.width)
