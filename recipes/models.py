@@ -183,7 +183,7 @@ def bigan(p: Parts) -> System:
 
 
 def infogan(p: Parts) -> System:
-    critic, codes = p.critic(), (10, 2)
+    critic, codes = p.critic(nn.BatchNorm2d), (10, 2)
     return InfoGAN(p.X, p.generator(sum(codes)), critic, Posterior(critic.body.features, *codes))
 
 
