@@ -14,6 +14,7 @@ def sample(
     text: str | None = None,
     truncation: float = 1.0,
     interpolate: int = 0,
+    arithmetic: str | None = None,
     which: str = "best",
     device: str = "auto",
 ) -> None:
@@ -29,6 +30,8 @@ def sample(
         text: the sentence to draw, of models of words: "a red three , inverted".
         truncation: below 1, noise of less variance than in training: more typical samples, fewer kinds.
         interpolate: samples of each line, from one noise to another along the sphere that noise lies on.
+        arithmetic: a sum over samples by their numbers, from 0 in the order they are drawn: "1,5,9 - 2,4 + 3". A term is the mean noise of
+            its samples (DCGAN, arXiv:1511.06434, section 6.3.2); drawn are the terms, then their sum.
         which: the checkpoint that validation selected (best), or final.
         device: auto, cpu or cuda.
     """
@@ -48,8 +51,8 @@ def sample(
             f"{run}: an ensemble draws samples of one kind; give runs whose pictures or sentences are alike"
         )
     runtime.seed_all(seed)
-    drawn = [lines(*loaded, n, label, text, truncation, interpolate) for loaded in zip(systems, domains)]
-    turns = [drawn[i % len(drawn)][i] for i in range(n)]  # a line an item
+    drawn = [lines(*loaded, n, label, text, truncation, interpolate, arithmetic) for loaded in zip(systems, domains)]
+    turns = [drawn[i % len(drawn)][i] for i in range(len(drawn[0]))]  # a line an item
     write, suffix = {"images": (as_picture, ".png"), "mels": (as_sound, ".wav"), "tokens": (as_text, ".txt")}[
         X.spec()["domain"]
     ]
@@ -63,20 +66,34 @@ def sample(
             f"--out {path} could not be written ({reason(error)}): give a path that ends in {suffix}"
         ) from error
     if out != "-":
-        print(f"{n} {'lines' if interpolate else 'samples'}: {path}")
+        print(f"{len(turns)} {'lines' if len(turns[0]) > 1 else 'samples'}: {path}")
 
 
-def lines(system, domains: dict, n: int, label: int | None, text: str | None, truncation: float, interpolate: int):
-    """n samples, or n lines of interpolated ones: of each its samples, a batch on the CPU as a person sees it."""
+def lines(
+    system,
+    domains: dict,
+    n: int,
+    label: int | None,
+    text: str | None,
+    truncation: float,
+    interpolate: int,
+    arithmetic: str | None = None,
+):
+    """n samples, n lines of interpolated ones, or one of a sum: of each its samples, a batch on the CPU as a person sees it."""
     import torch
 
     from translate.sample import Sample
 
-    c = conditions(domains.get("c"), label, text, n, system.looked_at.device)
+    c = conditions(domains.get("c"), label, text, 1 if arithmetic else n, system.looked_at.device)
     ends = [system.noise(n) for _ in range(2 if interpolate else 1)]
-    steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)] or [ends[0].x]
+    if arithmetic:
+        steps = summed(ends[0].x, arithmetic)
+    elif interpolate:
+        steps = [between(ends[0].x, ends[1].x, share) for share in torch.linspace(0, 1, interpolate)]
+    else:
+        steps = [ends[0].x]
     drawn = [domains["x"].denormalise(system.generate(Sample(z * truncation), c)).to("cpu") for z in steps]
-    return [Sample.cat([s[i : i + 1] for s in drawn]) for i in range(n)]
+    return [Sample.cat([s[i : i + 1] for s in drawn]) for i in range(len(drawn[0]))]
 
 
 def as_picture(X, turns: list, path: Path) -> None:
@@ -146,6 +163,20 @@ def conditions(domain, label: int | None, text: str | None, n: int, device):
     return domain.of(
         torch.arange(n, device=device) % domain.classes if label is None else torch.full((n,), label, device=device)
     )
+
+
+def summed(z, said: str) -> list:
+    """Noise [N,D] and "1,5,9 - 2,4 + 3" -> each term's mean noise, then their sum, [1,D] each."""
+    import re
+
+    from translate.errors import UserError
+
+    term = r"([+-]?)\s*(\d+(?:\s*,\s*\d+)*)"
+    terms = [(sign, [int(i) for i in numbers.split(",")]) for sign, numbers in re.findall(term, said)]
+    if not terms or re.sub(term, "", said).strip() or max(i for _, rows in terms for i in rows) >= len(z):
+        raise UserError(f"--arithmetic {said}: give numbers of samples, 0 to {len(z) - 1}, as in '1,5,9 - 2,4 + 3'")
+    means = [z[rows].mean(0, keepdim=True) for _, rows in terms]
+    return [*means, sum(-mean if sign == "-" else mean for (sign, _), mean in zip(terms, means))]
 
 
 def between(a, b, share):

@@ -189,6 +189,22 @@ def test_interpolations_begin_and_end_at_samples(drawing, tmp_path):
     assert np.abs(lines[:, :28].astype(int) - first).max() <= 1
 
 
+def test_a_sum_of_samples_is_drawn_behind_its_terms(drawing, tmp_path, capsys):
+    """3 alone is sample 3, and so is 1 + 3 - 1."""
+    model, out, asked = drawing
+    asked = ["--label", 0] if model in LABELLED else asked
+    for name, sum_of in (("plain", []), ("one", ["--arithmetic", "3"]), ("sum", ["--arithmetic=1 + 3 - 1, 1"])):
+        assert draw(out, *asked, *sum_of, "--out", tmp_path / f"{name}.png", "--n", 4) == 0
+    plain, one, summed = (drawn(tmp_path / f"{name}.png").astype(int) for name in ("plain", "one", "sum"))
+    third = plain[28:, 28:]  # the last of 2x2
+    assert one.shape == (28, 2 * 28, 3) and summed.shape == (28, 4 * 28, 3)
+    for strip in (one[:, :28], one[:, 28:], summed[:, 28:56], summed[:, 84:]):
+        assert np.abs(strip - third).max() <= 1
+    for said in ("4", "1 +", "a - b"):
+        assert draw(out, *asked, f"--arithmetic={said}", "--n", 4) == 2
+        assert f"--arithmetic {said}: give numbers of samples, 0 to 3" in capsys.readouterr().err
+
+
 def test_without_variance_all_samples_are_one(drawing, tmp_path):
     model, out, asked = drawing
     label = ["--label", 3] if model in LABELLED else asked
