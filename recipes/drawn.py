@@ -103,10 +103,11 @@ class Tested:
         labels = {} if given is None else {"train": given[:most]}
         self.tests = Folder(x.domain, Files(x.name, items[:most], labels=labels))
         self.tests.train_ids, self.tests.validation_ids, self.tests.few = list(range(len(items[:most]))), [], False
-        self.on = f"{len(self.tests.items)} {'test pictures' if x.test else 'pictures held out from training, which selected too'}"
+        where = "test pictures" if x.test else "pictures held out from training, which selected too"
+        self.on = f"{most} samples of known sentences" if self.said else f"{len(self.tests.items)} {where}"
         trained = SampleJudge(x, described=self.said)
         trained.load()
-        self.judge = SampleJudge(self.tests, len(self.tests.items), self.said, trained.net)
+        self.judge = SampleJudge(self.tests, most if self.said else len(self.tests.items), self.said, trained.net)
         self.judge.digits = trained.digits
         self.group = "out of a picture" if self.made else "out of a sentence" if self.said else "out of noise"
         if self.group == "out of noise" and not trained.digits:
