@@ -259,12 +259,10 @@ def section(runs: dict[str, dict], floors: dict[str, dict], by: str) -> list[str
     for label in sorted(groups, key=rank):
         same = groups[label]
         head = [str(len(same)), f"{fmean(run['minutes'] for run in same):.1f}"]
-        for which in LEARNED.values():
-            found = [run["rows"][which] for run in same if which in run["rows"]]
-            if which == "final" and all(
-                run["rows"].get("selected", {}).get("step") == run["rows"]["final"]["step"] for run in same
-            ):
-                continue  # the last step was the best
+        ended = {which: [run["rows"][which] for run in same if which in run["rows"]] for which in LEARNED.values()}
+        if ended["selected"] == ended["final"]:  # the last step was the best
+            ended = {"selected = final": ended["final"]}
+        for which, found in ended.items():
             if found:
                 lines.append([f"**{label}**, {which}", *head, *(cell(found, key) for key in columns)])
     lines += [[name, "", "", *(cell([row], key) for key in columns)] for name, row in floors.items()]
