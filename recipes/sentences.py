@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from translate.recipe import Recipe
 
 NUMBERS = {  # of each generator, where the command line gives none
-    "editor": dict(warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
-    "parallel": dict(warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
-    "seq2seq": dict(warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "editor": dict(steps=1000, warm=1 / 6, pairs=1.0, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "parallel": dict(steps=3000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
+    "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
 
 
@@ -19,7 +19,7 @@ def sentences(
     b: str = "modern",
     way: Literal["gumbel", "continuous", "policy"] = "gumbel",
     generator: Literal["editor", "parallel", "seq2seq"] = "editor",
-    steps: int = 3000,
+    steps: int | None = None,
     warm: int | None = None,
     pairs: float | None = None,
     size: int = 20,
@@ -56,10 +56,10 @@ def sentences(
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
-        steps: training steps.
+        steps: training steps; 1,000, 3,000 for parallel and seq2seq: an editor whose critics go on for long changes more and more.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
-            (domains/lexicon.py); 0.3, none for parallel.
+            (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
@@ -95,10 +95,11 @@ def sentences(
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
     given = dict(
-        warm=warm, pairs=pairs, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
+        steps=steps, warm=warm, pairs=pairs, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
         kernel=kernel, layers=layers,
     )  # fmt: skip
     n = NUMBERS[generator] | {key: value for key, value in given.items() if value is not None}
+    steps = n["steps"]
     if warm is None:
         n["warm"] = round(steps * n["warm"])
     warm, batch, width, blocks, kernel, layers = (

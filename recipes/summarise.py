@@ -98,7 +98,8 @@ def summarise(
         sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, (steps - warm) // 2))
         encoder = Encoder(source.vocabulary, width, blocks, kernel=kernel, places=source.length)
-        decoder = Decoder(target.vocabulary, target.length, width, dropout=0.3, copying=True, bottleneck=bottleneck)
+        how = dict(dropout=0.3, copying=True, bottleneck=bottleneck, begins=target.begins)
+        decoder = Decoder(target.vocabulary, target.length, width, **how)
         return Seq2Seq(encoder, decoder, noise=0.1)
 
     def system() -> Summarise:

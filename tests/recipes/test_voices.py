@@ -122,6 +122,23 @@ def test_scores_stand_beside_their_floors(run, monkeypatch, capsys):
     assert "MCD, dB" in capsys.readouterr().out
 
 
+def test_what_is_judged_has_the_rate_and_length_of_what_conversion_writes(run, voices, tmp_path, monkeypatch):
+    monkeypatch.delenv(WEIGHTS, raising=False)
+    files = {side: mels_files(voices, side.upper()) for side in "ab"}
+    for side in "ab":
+        files[side].test[:] = [tmp_path / side / f"{i}.wav" for i in range(2)]
+        (tmp_path / side).mkdir()
+        for i, path in enumerate(files[side].test):
+            soundfile.write(path, hum(0.4 + 0.1 * i, 200, seed=i), 8000)
+    lengths = [soundfile.info(path).frames for path in files["a"].test]
+    heard = []
+    monkeypatch.setattr(
+        mels.Judged, "score", lambda judge, waves: heard.append([(len(w), rate) for w, rate in waves]) or {}
+    )
+    rows, _ = mels.score({"best": Translator.from_pretrained(run, device="cpu")}, files, "a", "b", run)
+    assert len(heard) == len(rows) >= 5 and all(waves == [(n, 8000) for n in lengths] for waves in heard)
+
+
 def test_samples_show_input_translation_and_truth(run, voices, tmp_path):
     import cv2
 

@@ -155,6 +155,27 @@ def test_copied_words_are_the_sources():
     torch.testing.assert_close(p.sum(-1), torch.ones(3, T), atol=1e-4, rtol=0)
 
 
+def test_a_sentence_begins_with_what_may_begin_one():
+    begins = torch.zeros(V, dtype=torch.bool)
+    begins[[5, 9]] = True
+    net, s = Seq2Seq(Encoder(V, 6, 1), Decoder(V, T, 6, copying=True, begins=begins)), sentences(30)
+    free, led = net(s), Beam(net.eval(), 3)(s)
+    assert set(free.x[:, 0].argmax(-1).tolist()) | set(led.x[:, 0].tolist()) <= {5, 9}
+    assert not set(free.x[:, 1].argmax(-1).tolist()) <= {5, 9} and "decoder.begins" not in net.state_dict()
+    free.logits[:, 1:].sum().backward()
+
+
+def test_words_that_are_left_out_are_not_copied():
+    net, s = seq2seq(), sentences()
+    net.noise = 1.0
+    net.decoder.copies.weight.data.zero_()
+    net.decoder.copies.bias.data.fill_(30.0)
+    for given in (s, Sample(simplex(s, V), s.mask)):
+        assert net(given, like=s).logits.exp().max() < 1e-6
+        assert net.eval()(given, like=s).logits.exp().max() > 0.01
+        net.train()
+
+
 def test_word_dropout_hides_the_target_in_training_alone():
     decoder = Decoder(V, T, 6, dropout=1.0)
     s, code = sentences(), Encoder(V, 6, 1)(sentences())

@@ -255,7 +255,8 @@ class Decoder(nn.Module):
     Teacher-forced where `like` is given, its logits aligned with `like`, words of `like` left out with probability `dropout` in
     training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, words
     aligned with the code, they may be copied (See 2017, arXiv:1704.04368, eq. 8 and 9). styles: how many a
-    code's label may name, or how long its vector is, which is added to the code; 0: labels are not looked at.
+    code's label may name, or how long its vector is, which is added to the code; 0: labels are not looked at. begins: [V] bool, what a
+    sentence may begin with when it runs free; None: anything.
     """
 
     def __init__(
@@ -267,8 +268,10 @@ class Decoder(nn.Module):
         copying: bool = False,
         bottleneck: Bottleneck | None = None,
         styles: int = 0,
+        begins: Tensor | None = None,
     ):
         super().__init__()
+        self.register_buffer("begins", begins, persistent=False)  # the vocabulary says it
         self.length, self.dropout = length, dropout
         self.style = Style(styles, width) if styles else None
         self.deep = ("begin", "cell", "query")
@@ -295,7 +298,7 @@ class Decoder(nn.Module):
             state = self.step(state, word, code)
             states.append(state)
             if like is None:
-                logits.append(self.logits(state, source))  # [B,V]
+                logits.append(self.allowed(self.logits(state, source), t))  # [B,V]
                 words.append(self.bottleneck(logits[-1]))
                 word = words[-1].to(self.embed.weight.dtype) @ self.embed.weight
             else:
@@ -346,6 +349,9 @@ class Decoder(nn.Module):
             copied = attention.new_zeros(*attention.shape[:2], logits.shape[-1])
             copied = copied.scatter_add(2, words, attention.where(source.mask[:, None], 0))
         return (share * copied.view_as(logits) + (1 - share) * logits.softmax(-1) + 1e-8).log()
+
+    def allowed(self, logits: Tensor, t: int) -> Tensor:
+        return logits if t or self.begins is None else logits.masked_fill(~self.begins, NEVER)
 
     def _told(self, like: Sample) -> Tensor:
         x = self.embed(like)
@@ -414,9 +420,9 @@ class Beam(nn.Module):
         ids = torch.zeros(n, w, 0, dtype=torch.long, device=code.x.device)
         ended = torch.zeros(n, w, dtype=torch.bool, device=code.x.device)
         base = torch.arange(n, device=code.x.device)[:, None] * w
-        for _ in range(decoder.length):
+        for t in range(decoder.length):
             state = decoder.step(state, word, code)
-            log_p = decoder.logits(state, source).log_softmax(-1).view(n, w, -1)
+            log_p = decoder.allowed(decoder.logits(state, source), t).log_softmax(-1).view(n, w, -1)
             stay = torch.full_like(log_p[0, 0], 2 * NEVER)
             stay[END] = 0.0  # an ended sentence says its end again, at no cost
             log_p = torch.where(ended[..., None], stay, log_p)
