@@ -222,7 +222,7 @@ def sections(kept: Path) -> list[str]:
             runs = {stem: run for stem, run in record["runs"].items() if run["group"] == group}
             if runs:
                 out += [f"## {name}, {group}", "", *section(runs, record["floors"][group], GROUPS[group]), ""]
-                out += [f"{record['tested on'][group]}; selected: {next(iter(runs.values()))['selected']}.", ""]
+                out += [f"{record['tested on'][group]}; selected by {GROUPS[group]} while training.", ""]
                 out += [*facts(runs), "", *gallery(runs, kept), ""]
         if record["probes"]:
             out += [f"## {name}, named by what a critic learned without labels", "", *probes(record["probes"]), ""]
@@ -294,7 +294,7 @@ def facts(runs: dict[str, dict]) -> list[str]:
     return [
         f"{len(runs)} runs of {min(minutes):.1f} to {max(minutes):.1f} minutes each, seeds {every(a['seed'] for a in args)}: a small budget, in which "
         "systems that learn slowly are not seen at their best, and the order of neighbours means little. The minutes are those that passed, on "
-        "cores that others used too; steps were set so that each took about as much of the processor. "
+        "cores that others used too; steps were set so that each took about as much of the processor, where models of a section differ in them. "
         f"{same}. {made['device']}; torch {made['torch']}; commits {made['git']}; {every(run['date'] for run in runs.values())}."
     ]
 

@@ -38,6 +38,7 @@ ROWS = {name: Row(name) for name in METHODS if name != "inpaint"} | {
     "fastcut": Row("cut", dict(contrast=10.0, nce_identity=0.0), "images"),
     "cut": Row("cut", kind="images"),
     "cyclegan, UVCGANv2's critics": Row("cyclegan", dict(queue=3, penalty=0.01)),
+    "crossaligned": Row("crossaligned", kind="tokens"),
     "sentences": Row("sentences", kind="tokens"),
     "sentences, policy": Row("sentences", dict(way="policy"), "tokens"),
     "voice, disentangle": Row("voice", dict(method="disentangle"), "mels"),
@@ -54,7 +55,17 @@ FAMILIES = {
         "sentences",
         "sentences, policy",
     ),
-    "through a code": ("unit", "cogan", "xgan", "munit", "combogan", "aligned", "reversal", "voice, disentangle"),
+    "through a code": (
+        "unit",
+        "cogan",
+        "xgan",
+        "munit",
+        "combogan",
+        "aligned",
+        "crossaligned",
+        "reversal",
+        "voice, disentangle",
+    ),
     "one-sided": ("cut", "fastcut", "content"),
 }
 DIGITS = dict(width=16, blocks=2, lr=5e-4)

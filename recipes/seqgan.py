@@ -20,7 +20,7 @@ def seqgan(
     vocabulary: Literal["auto", "words", "pieces"] = "auto",
     batch: int = 32,
     lr: float = 2e-3,
-    lr_d: float = 1e-3,
+    lr_d: float = 5e-3,
     width: int = 128,
     layers: int = 1,
     adv: Literal["least_squares", "non_saturating", "hinge", "wasserstein"] = "non_saturating",
@@ -44,7 +44,7 @@ def seqgan(
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
         batch: sentences a step, over all processes.
         lr: learning rate of Adam; falls to zero over the second half.
-        lr_d: that of the critic.
+        lr_d: that of the critic: a slow one sits at chance, and its rewards say nothing.
         width: of embeddings and layers.
         layers: convolutions of the critic.
         adv: adversarial objective of the critic.

@@ -82,6 +82,8 @@ def test_the_recipes_covered():
         "points",
         "sentences",
         "sentiment",
+        "summarise",
+        "seqgan",
         "voice",
     }  # have test files of their own
     assert set(console.TRAINING) == {*TRANSLATORS, *elsewhere}
