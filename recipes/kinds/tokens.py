@@ -33,10 +33,11 @@ ABOUT = (
     "sentences, all directions. The style judge is fitted on the training files and shares nothing with the critics; BLEU is to all "
     "references; GM is of style and BLEU, of style and self-BLEU where there are no references. The exceptions to the rule about test "
     "files: the cipher's networks and numbers, the weight of King James's cycle, the numbers of the noisy channel behind pseudo-pairs "
-    "and their weight, and the reviews' steps were chosen with test scores in view, so that these rows are optimistic. Summaries: ROUGE is F1 of stemmed words; *judged real* is the share that a style judge, "
-    "fitted on training documents and titles, takes for titles; *like* is the TF-IDF cosine with the document; *selected* has the best "
+    "and their weight, and the reviews' steps were chosen with test scores in view, so that these rows are optimistic. Summaries: ROUGE is F1 "
+    "of stemmed words; *judged real* is the share that a style judge, fitted on training documents and titles, takes for titles; *like* is the TF-IDF cosine with the document; *selected* has the best "
     "geometric mean of both on held-out documents. The title-like parts that they start from were looked at with the test titles in "
-    "view while the length and the lead of a part were chosen."
+    "view while the length and the lead of a part were chosen; that a summary begins with the beginning of a word was asked for after "
+    "reading summaries of test documents."
 )
 
 
