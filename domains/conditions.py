@@ -60,18 +60,16 @@ class Conditions:
     """A Source beside another one: row i is the condition of that one's row i.
 
     values: the condition of each of its items, labels, sentences, pictures or mels. wrong: instead that of another training item, drawn as a
-    function of (seed, i), and never an equal one; of so many that are drawn, the one that agrees with the right one in most numbers: of
-    sentences that say several things, one that says all but one of them right, or a critic learns only what is told apart at a glance.
-    With both, a critic is shown the matching-aware set (Reed 2016, arXiv:1605.05396, algorithm 1): (real, its condition), (fake, its
-    condition), (real, a wrong condition).
+    function of (seed, i), and never an equal one. With both, a critic is shown the matching-aware set (Reed 2016,
+    arXiv:1605.05396, algorithm 1): (real, its condition), (fake, its condition), (real, a wrong condition).
     """
 
-    def __init__(self, of: Folder, domain, values: Sample, wrong: int = 0):
+    def __init__(self, of: Folder, domain, values: Sample, wrong: bool = False):
         self.of, self.domain, self.values, self.wrong = of, domain, values, wrong
         self.name = f"{'wrong ' if wrong else ''}conditions of {of.name}"
         told = [t.reshape(len(values), -1).double() for t in values if t is not None]
-        self.told = torch.cat(told, 1).numpy()  # [items,numbers]
-        self.groups = np.unique(self.told, axis=0, return_inverse=True)[1].ravel()  # equal ones share a number
+        rows = torch.cat(told, 1).numpy()
+        self.groups = np.unique(rows, axis=0, return_inverse=True)[1].ravel()  # equal ones share a number
         if wrong and len(set(self.groups[of.train_ids])) == 1:
             raise UserError(
                 f"{of.name}: all its conditions are equal, so none is wrong; choose a model without conditions"
@@ -87,11 +85,9 @@ class Conditions:
 
     def _other(self, item: int, index: int) -> int:
         rng, ids = np.random.default_rng([self.of.seed, zlib.crc32(b"wrong"), index]), self.of.train_ids
-        found: list[int] = []
-        while len(found) < self.wrong:
-            other = ids[rng.integers(len(ids))]
-            found += [other] if self.groups[other] != self.groups[item] else []
-        return max(found, key=lambda other: (self.told[other] == self.told[item]).sum())
+        while self.groups[other := ids[rng.integers(len(ids))]] == self.groups[item]:
+            pass
+        return other
 
 
 def edges(picture: np.ndarray) -> np.ndarray:
@@ -120,7 +116,7 @@ def made_of(folder: Folder, make: Callable[[np.ndarray], np.ndarray]) -> Conditi
     return Conditions(folder, domain, Sample(rearrange(made, "n h w c -> n c h w").contiguous()))
 
 
-def labels_of(folder: Folder, wrong: int = 0) -> Conditions:
+def labels_of(folder: Folder, wrong: bool = False) -> Conditions:
     """The classes of a labelled collection as conditions."""
     if folder.labels is None:
         raise UserError(f"{folder.name} has no labels: give an .npz with y_train, or a model without conditions")

@@ -103,10 +103,11 @@ class Tested:
         labels = {} if given is None else {"train": given[:most]}
         self.tests = Folder(x.domain, Files(x.name, items[:most], labels=labels))
         self.tests.train_ids, self.tests.validation_ids, self.tests.few = list(range(len(items[:most]))), [], False
-        self.on = f"{len(self.tests.items)} {'test pictures' if x.test else 'pictures held out from training, which selected too'}"
+        where = "test pictures" if x.test else "pictures held out from training, which selected too"
+        self.on = f"{most} samples of known sentences" if self.said else f"{len(self.tests.items)} {where}"
         trained = SampleJudge(x, described=self.said)
         trained.load()
-        self.judge = SampleJudge(self.tests, len(self.tests.items), self.said, trained.net)
+        self.judge = SampleJudge(self.tests, most if self.said else len(self.tests.items), self.said, trained.net)
         self.judge.digits = trained.digits
         self.group = "out of a picture" if self.made else "out of a sentence" if self.said else "out of noise"
         if self.group == "out of noise" and not trained.digits:
@@ -221,7 +222,7 @@ def sections(kept: Path) -> list[str]:
             runs = {stem: run for stem, run in record["runs"].items() if run["group"] == group}
             if runs:
                 out += [f"## {name}, {group}", "", *section(runs, record["floors"][group], GROUPS[group]), ""]
-                out += [f"{record['tested on'][group]}; selected: {next(iter(runs.values()))['selected']}.", ""]
+                out += [f"{record['tested on'][group]}; selected by {GROUPS[group]} while training.", ""]
                 out += [*facts(runs), "", *gallery(runs, kept), ""]
         if record["probes"]:
             out += [f"## {name}, named by what a critic learned without labels", "", *probes(record["probes"]), ""]
@@ -258,12 +259,10 @@ def section(runs: dict[str, dict], floors: dict[str, dict], by: str) -> list[str
     for label in sorted(groups, key=rank):
         same = groups[label]
         head = [str(len(same)), f"{fmean(run['minutes'] for run in same):.1f}"]
-        for which in LEARNED.values():
-            found = [run["rows"][which] for run in same if which in run["rows"]]
-            if which == "final" and all(
-                run["rows"].get("selected", {}).get("step") == run["rows"]["final"]["step"] for run in same
-            ):
-                continue  # the last step was the best
+        ended = {which: [run["rows"][which] for run in same if which in run["rows"]] for which in LEARNED.values()}
+        if ended["selected"] == ended["final"]:  # the last step was the best
+            ended = {"selected = final": ended["final"]}
+        for which, found in ended.items():
             if found:
                 lines.append([f"**{label}**, {which}", *head, *(cell(found, key) for key in columns)])
     lines += [[name, "", "", *(cell([row], key) for key in columns)] for name, row in floors.items()]
@@ -295,7 +294,7 @@ def facts(runs: dict[str, dict]) -> list[str]:
     return [
         f"{len(runs)} runs of {min(minutes):.1f} to {max(minutes):.1f} minutes each, seeds {every(a['seed'] for a in args)}: a small budget, in which "
         "systems that learn slowly are not seen at their best, and the order of neighbours means little. The minutes are those that passed, on "
-        "cores that others used too; steps were set so that each took about as much of the processor. "
+        "cores that others used too; steps were set so that each took about as much of the processor, where models of a section differ in them. "
         f"{same}. {made['device']}; torch {made['torch']}; commits {made['git']}; {every(run['date'] for run in runs.values())}."
     ]
 

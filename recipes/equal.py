@@ -65,12 +65,12 @@ def equal(
                     model=model, data=data, seed=seed, batch=batch, width=width, lr=None if lr == "default" else lr
                 )
                 argv = [f"--{key}={value}" for key, value in options.items() if value is not None]
-                taken = steps if not minutes else steps_of(out) or launch.steps_in(minutes, function, argv, device)
                 try:
+                    taken = steps if not minutes else steps_of(out) or launch.steps_in(minutes, function, argv, device)
                     argv += [f"--steps={taken}", f"--out={out}", f"--device={device}"]
                     stopped = launch.run(function, argv, adjust=thrice)
                 except UserError as error:
-                    sys.stderr.write(f"{out.name}: {error}\n")  # not finite: the others go on
+                    sys.stderr.write(f"{out.name}: {error}\n")  # such as a term that is not finite: the others go on
                     continue
                 if stopped:
                     sys.exit(stopped)

@@ -57,7 +57,7 @@ def gan(
     model: str = "wgan-gp",
     steps: int | None = None,
     size: int | None = None,
-    batch: int = 64,
+    batch: int | None = None,
     lr: float | None = None,
     lr_d: float | None = None,
     width: int = 32,
@@ -83,10 +83,10 @@ def gan(
         steps: training steps.
         size: side of the square training crop in pixels, a multiple of 4; that of small pictures, else 64, where left out. Of voices
             frames of 11.6 ms, 64; of sentences the most tokens, 20.
-        batch: items a step, over all processes.
+        batch: items a step, over all processes; 64, of voices, sentences and pairs 16.
         lr: learning rate of Adam; falls to zero over the second half.
         lr_d: that of the critic, where it should differ; of infogan a fifth.
-        width: channels of the largest layers; inner ones have more. Of voices and sentences a quarter of the channels.
+        width: channels of the largest layers; inner ones have more. Of voices and sentences half the channels.
         noise: numbers that a sample is made of.
         adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,
             relativistic, relativistic_average, f_kl, f_reverse_kl, f_js, f_gan, f_pearson, f_hellinger, f_total_variation.
@@ -122,8 +122,6 @@ def gan(
     lr_d = lr_d or (lr / 5 if model == "infogan" else lr)  # arXiv:1606.03657, C.1
     at_least(1, steps=steps, width=width, noise=noise)
     at_least(0, lr=lr, lr_d=lr_d, seed=seed)
-    if batch < 2 or model == "pacgan" and batch % models.PACKED:
-        raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
     sources = open_collection(
         data, size, full, seed,
         labels=model in LABELLED,
@@ -140,6 +138,9 @@ def gan(
     }[type(x.domain)]
     if model not in getattr(network, "served", ALL):
         raise UserError(f"--model {model}: not of {kind.ITEMS}; of these it is {', '.join(network.served)}")
+    batch = batch or (64 if network is models.Parts and model not in MADE else 16)
+    if batch < 2 or model == "pacgan" and batch % models.PACKED:
+        raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
     parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
     every = max(10, steps // 10)
     run = Run(

@@ -28,7 +28,6 @@ from translate.systems.generative import Generative
 DIGIT = 28  # pixels: what the digit classifier takes
 CLASSES = 10
 WORDS = 2000  # at most, of a vocabulary of sentences
-CANDIDATES = 8  # wrong sentences, of which the nearest is shown
 
 
 def open_collection(
@@ -76,7 +75,7 @@ def open_collection(
     if make:
         sources["c"] = made_of(x, make)
     if wrong:
-        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=CANDIDATES if words else 1)
+        sources["wrong"] = Conditions(x, sources["c"].domain, sources["c"].values, wrong=True)
     return sources
 
 

@@ -19,12 +19,12 @@ class Voices(models.Parts):
     served = "gan dcgan dcgan-softmax lsgan hinge ragan r1 wgan wgan-gp sngan pacgan bigan infogan began ae vae".split()
 
     def generator(self, more: int = 0) -> nn.Module:
-        channels = 4 * self.width
+        channels = 2 * self.width
         decoder = self.X.decoder(width=channels, blocks=1)
         return FromNoise(decoder, self.noise + more, (channels, self.X.size // 4))
 
     def body(self, norm=None, pack: int = 1) -> Pooled:
-        return Pooled(GatedEncoder(pack * BANDS, 4 * self.width, blocks=1), 4 * self.width, 4 * self.width)
+        return Pooled(GatedEncoder(pack * BANDS, 2 * self.width, blocks=1), 2 * self.width, 2 * self.width)
 
     def critic(self, norm=None, head=Realism, **kw) -> Critic:
         body = self.body(norm, **kw)
@@ -45,10 +45,10 @@ class Sentences(Voices):
     served = [model for model in Voices.served if model not in ("gan", "began")]
 
     def generator(self, more: int = 0) -> nn.Module:
-        channels = 4 * self.width
+        channels = 2 * self.width
         decoder = self.X.decoder(width=channels, bottleneck=Bottleneck(soft))
         return FromNoise(decoder, self.noise + more, (self.X.length, channels))
 
     def body(self, norm=None, pack: int = 1) -> Pooled:
         """Packed sentences follow each other."""
-        return Pooled(self.X.encoder(width=4 * self.width, blocks=2), 4 * self.width, 4 * self.width)
+        return Pooled(self.X.encoder(width=2 * self.width, blocks=2), 2 * self.width, 2 * self.width)

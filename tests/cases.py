@@ -136,7 +136,7 @@ def labelled(kind: str) -> dict:
 
 def matching_aware(kind: str) -> dict:
     data = labelled(kind)
-    return data | {"wrong": labels_of(data["x"], wrong=1)}
+    return data | {"wrong": labels_of(data["x"], wrong=True)}
 
 
 class Case(NamedTuple):

@@ -14,6 +14,7 @@ from recipes.gan import gan
 from recipes.generative import SampleJudge, open_collection
 from recipes.probe import probe
 from recipes.results import results
+from recipes.translator import saved_config
 from translate.loop import Trainer
 
 
@@ -63,6 +64,15 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     assert "## ring8, 10 steps" in page and "| vae | 0.001 | 2 |" in page and "modes" in page
     assert (tmp_path / "docs" / "equal" / "points-ring8-10steps-gan.jpg").stat().st_size
     assert len(json.loads((tmp_path / "docs" / "equal" / "points-ring8-10steps.json").read_text())["rows"]) == 4
+
+
+def test_a_sweep_by_minutes_gives_every_seed_the_same_steps_and_goes_on_past_a_failure(tmp_path, capsys):
+    argv = [*SWEEP, "--minutes", 0.001, "--folder", tmp_path, "--models", "nothing,gan"]
+    assert command(equal, *argv, "--seeds", "0,1") == 0
+    assert capsys.readouterr().err.count("--model nothing: there is no such one here") == 2
+    assert len({saved_config(run)["args"]["steps"] for run in tmp_path.iterdir()}) == 1 < len(list(tmp_path.iterdir()))
+    assert command(equal, *SWEEP, "--folder", tmp_path, "--models", "nothing") == 2
+    assert "no run of the sweep was finished" in capsys.readouterr().err
 
 
 def test_a_sweep_that_is_stopped_stops(tmp_path, monkeypatch):
