@@ -93,3 +93,19 @@ def test_a_neighbour_decides_between_substitutes():
     x = torch.tensor([[5, OLD, 6, END], [7, OLD, 8, END]])
     said = Rewriter(a, b, 16)(Sample(x, x > 0)).x
     assert said.tolist() == [[5, NEW, 6, END], [7, 15, 8, END]]
+
+
+def test_what_the_own_side_says_as_often_is_no_gain():
+    """Both substitutes follow 5 equally often in b; a says one of the pairs too."""
+    rng = np.random.default_rng(4)
+    fill = [list(rng.choice(KEPT[4:], 4)) for _ in range(60)]
+    a = [[5, OLD, 6] for _ in range(60)] + [[5, 15, 6] for _ in range(40)] + fill
+    b = [[5, NEW, 6] for _ in range(60)] + [[5, 15, 6] for _ in range(60)] + fill
+    x = torch.tensor([[5, OLD, 6, END]])
+    word = {}
+    for against in (0.0, 1.0):
+        rewriter = Rewriter(a, b, 16, against=against)
+        rewriter.words[OLD, :3], rewriter.cost[OLD, :3] = torch.tensor([OLD, NEW, 15]), torch.tensor([9.0, 1.0, 0.0])
+        rewriter.cost[OLD, 3:] = NEVER
+        word[against] = rewriter(Sample(x, x > 0)).x[0, 1].item()
+    assert word == {0.0: 15, 1.0: NEW}
