@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from translate.recipe import Recipe
 
 NUMBERS = {  # of each generator, where the command line gives none
-    "editor": dict(steps=1000, warm=1 / 6, pairs=0.5, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
+    "editor": dict(steps=1000, warm=1 / 6, pairs=1.0, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
     "parallel": dict(steps=3000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
     "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
@@ -59,7 +59,7 @@ def sentences(
         steps: training steps; 1,000, 3,000 for parallel and seq2seq: an editor whose critics go on for long changes more and more.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
-            (domains/lexicon.py); 0.5, 0.3 for seq2seq, none for parallel.
+            (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
