@@ -107,7 +107,7 @@ def gan(
     from recipes.generative import SampleJudge, open_collection
     from translate.adv import OBJECTIVES
     from translate.errors import UserError, at_least
-    from translate.recipe import Recipe, Run
+    from translate.recipe import Recipe, Run, intervals
 
     for value, known, flag in ((model, ALL, "model"), (adv or "hinge", OBJECTIVES, "adv")):
         if value not in known:
@@ -142,10 +142,9 @@ def gan(
     if batch < 2 or model == "pacgan" and batch % models.PACKED:
         raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
     parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
-    every = max(10, steps // 10)
     run = Run(
         steps, batch, 0, {"g": lr, "d": lr_d}, (0.0, 0.9) if wasserstein else (0.5, 0.999), precision=precision, seed=seed,
-        log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=max(10, steps // 5), save_every=every,
+        **intervals(steps, looks=10, judged=5),
     )  # fmt: skip
     return Recipe(
         sources,

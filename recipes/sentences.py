@@ -91,7 +91,7 @@ def sentences(
     from translate.errors import UserError, at_least
     from translate.modules.cycle import Towards
     from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
-    from translate.recipe import Recipe, Run
+    from translate.recipe import Recipe, Run, intervals
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
     given = dict(
@@ -150,7 +150,6 @@ def sentences(
         reach = None if generator == "seq2seq" else max(critics[0].reach, blocks * (kernel // 2))
         return PolicyGradient(A, B, *directions, *critics, reach=reach, entropy=entropy, **common)
 
-    every = max(10, steps // 20)
     run = Run(
         steps,
         batch,
@@ -159,10 +158,7 @@ def sentences(
         clip=5.0,
         precision=precision,
         seed=seed,
-        log_every=max(1, min(50, steps // 100)),
-        sample_every=every,
-        judge_every=max(10, steps // 10),
-        save_every=every,
+        **intervals(steps),
     )
     return Recipe(
         data,

@@ -58,7 +58,7 @@ def seqgan(
     from translate.adv import OBJECTIVES
     from translate.errors import at_least
     from translate.nets.sequence import Decoder, Writer
-    from translate.recipe import Recipe, Run
+    from translate.recipe import Recipe, Run, intervals
     from translate.systems.seqgan import SeqGAN
 
     warm = round(0.8 * steps) if warm is None else warm
@@ -80,7 +80,6 @@ def seqgan(
         critic = X.critic(width=width, layers=layers)
         return SeqGAN(X, g, critic, OBJECTIVES[adv], warm, ahead, rollouts, likelihood)
 
-    every = max(10, steps // 10)
     run = Run(
         steps,
         batch,
@@ -89,10 +88,7 @@ def seqgan(
         clip=5.0,
         precision=precision,
         seed=seed,
-        log_every=max(1, min(50, steps // 100)),
-        sample_every=every,
-        judge_every=every,
-        save_every=every,
+        **intervals(steps, looks=10),
     )
     return Recipe(
         sources,

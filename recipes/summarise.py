@@ -75,7 +75,7 @@ def summarise(
     from translate import adv as objectives
     from translate.errors import UserError, at_least
     from translate.nets.sequence import Bottleneck, Decoder, Encoder, Seq2Seq, concrete, draw_word, straight_through
-    from translate.recipe import Recipe, Run
+    from translate.recipe import Recipe, Run, intervals
     from translate.systems.summarise import RewardedSummarise, Summarise
 
     warm = round(0.75 * steps) if warm is None else warm
@@ -112,7 +112,6 @@ def summarise(
         how |= dict(entropy=entropy) if way == "policy" else {}
         return kind_of(A, B, network(A, B), network(B, A), judge, windows, objective, **how)
 
-    every = max(10, steps // 10)
     run = Run(
         steps,
         batch,
@@ -121,10 +120,7 @@ def summarise(
         clip=5.0,
         precision=precision,
         seed=seed,
-        log_every=max(1, min(50, steps // 100)),
-        sample_every=every,
-        judge_every=every,
-        save_every=every,
+        **intervals(steps, looks=10),
     )
     return Recipe(
         data,

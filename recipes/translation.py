@@ -174,7 +174,7 @@ def translation(
 
     from recipes.data import open_data
     from translate.errors import at_least
-    from translate.recipe import Recipe, Run
+    from translate.recipe import Recipe, Run, intervals
 
     if budget == "auto":
         budget = "full" if torch.cuda.is_available() else "laptop"
@@ -197,7 +197,6 @@ def translation(
     )
     n |= dict(size=first.size, micro=micro, augment=augment, precision=precision, seed=seed, budget=budget)
 
-    every = max(10, n["steps"] // 20)
     run = Run(
         n["steps"],
         n["batch"],
@@ -206,10 +205,7 @@ def translation(
         precision=precision,
         **({"ema": n["ema"]} if "ema" in n else {}),
         seed=seed,
-        log_every=max(1, min(50, n["steps"] // 100)),
-        sample_every=every,
-        judge_every=max(10, n["steps"] // 10),
-        save_every=every,
+        **intervals(n["steps"]),
     )
     return Recipe(
         data,

@@ -43,6 +43,13 @@ class Run:
     keep: int = 2  # checkpoints
 
 
+def intervals(steps: int, looks: int = 20, judged: int = 10) -> dict[str, int]:
+    """Of a Run: how often it logs, shows and saves (`looks` times in all), and judges."""
+    every = max(10, steps // looks)
+    judge_every = max(10, steps // judged)
+    return dict(log_every=max(1, min(50, steps // 100)), sample_every=every, judge_every=judge_every, save_every=every)
+
+
 @dataclass(frozen=True)
 class Recipe:
     data: dict[str, Source]
