@@ -390,8 +390,8 @@ def finite(value: float) -> float | None:
 
 
 def family(key: str) -> str:
-    """cycle_a -> cycle"""
-    return key.partition("_")[0]
+    """cycle_a -> cycle, self_bleu_a2b -> self_bleu"""
+    return key.rpartition("_")[0] or key
 
 
 def charts(curves: dict[str, Curve]) -> list[dict]:
