@@ -23,11 +23,8 @@ BUILTIN = {
     "rms": ("slt2rms", "b"),
 }
 NAMED = (".npz", ".txt")  # a set that is one file is called by its name without these
-HELD = (
-    "test",
-    "eval",
-    "dev",
-)  # what the test files' folder or file is called, where the training files' is called train
+# what the test files' folder or file is called, where the training files' is called train
+HELD = ("test", "eval", "dev")
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
 
 
