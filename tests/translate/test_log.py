@@ -233,7 +233,13 @@ def test_values_that_are_not_finite_are_gaps(tmp_path):
 
 def test_one_chart_shows_a_family_of_terms_in_the_order_of_the_losses(tmp_path):
     log = open_log(tmp_path)
-    log.log(1, {key: 1.0 for key in ("cycle_b", "adv_b", "cycle_a", "adv_a", "d_a", "self_bleu_a2b", "grad_g", "lr_g", "rate")})
+    log.log(
+        1,
+        {
+            key: 1.0
+            for key in ("cycle_b", "adv_b", "cycle_a", "adv_a", "d_a", "self_bleu_a2b", "grad_g", "lr_g", "rate")
+        },
+    )
     log.close("finished")
     curves = Page(tmp_path).curves()
     drawn = {group["code"]: [line["name"] for line in group["lines"]] for group in curves["losses"]}
