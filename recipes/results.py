@@ -9,8 +9,8 @@ LEARNED = {"best": "selected", "final": "final"}  # what evaluation calls a chec
 
 def results(
     run: str,
-    to: str = "b",
-    source: str = "",
+    to: str | None = None,
+    source: str | None = None,
     data_root: str | None = None,
     docs: str = "docs",
     device: str = "auto",
@@ -19,8 +19,8 @@ def results(
 
     Args:
         run: a run's folder; of scripts/gan.py also a pattern of several, in quotes.
-        to: the side to translate into.
-        source: of many domains the one to translate.
+        to: the side to translate into; b where left out, of many domains each.
+        source: of many domains the one to translate; each where left out.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         docs: the folder that scores, samples and page are kept in.
         device: auto, cpu or cuda.
@@ -31,7 +31,7 @@ def results(
     from datetime import date
 
     from recipes import drawn
-    from recipes.evaluate import score, sides, tested, without_infinities
+    from recipes.evaluate import averaged, score, sides, tested, wanted, without_infinities
     from recipes.runs import last_line
     from recipes.translator import Translator, saved_config
 
@@ -46,11 +46,20 @@ def results(
         return publish(Path(docs))
     args = config["args"]
     specs = sides(folder, args)
-    rows, facts = score(folder, specs, to, ("best", "final"), device, source)
+    ways = wanted(specs, source, to)
+    found = [score(folder, specs, other, ("best", "final"), device, one) for one, other in ways]
+    rows, facts = found[0]
+    if len(ways) > 1:
+        names = list(dict.fromkeys(name for _, f in found for name in f["direction"].split(" to ")))
+        rows = averaged([rows for rows, _ in found])
+        facts |= {
+            "direction": f"{', '.join(names)}: the mean of {len(ways)} directions",
+            "ways": {f["direction"]: without_infinities(rows) for rows, f in found},
+        }
     name = "-".join(
         [
             config["recipe"],
-            *facts["direction"].split(" to "),
+            *(facts["direction"].split(" to ") if len(ways) == 1 else names),
             *(args[key] for key in ("way", "budget") if key in args),
             f"{args['steps']}steps",
             f"seed{args['seed']}",
@@ -70,9 +79,16 @@ def results(
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
     translator = Translator.from_pretrained(folder, device=device)
-    kind, source, files = tested(translator, specs, to, source)
-    kind.samples(translator, files, source, to, kept / name)
+    for (one, other), stem in zip(ways, stems(facts, kept / name)):
+        kind, one, files = tested(translator, specs, other, one)
+        kind.samples(translator, files, one, other, stem)
     publish(Path(docs))
+
+
+def stems(facts: dict, stem: Path) -> list[Path]:
+    """Of the samples of each direction."""
+    ways = facts.get("ways")
+    return [stem.with_name(f"{stem.name}-{way.replace(' to ', '-')}") for way in ways] if ways else [stem]
 
 
 def publish(docs: Path) -> None:
@@ -152,7 +168,8 @@ def page(records: list[dict], kept: Path) -> str:
                 + "."
             ]
             notes += [unbeaten(f"{label}, {which}", rows, floors, kind) for which, rows in lines.items()]
-            notes.append("\n".join(kind.show(kept / same[0]["name"])))
+            notes += across(facts["ways"], columns[0], kind) if "ways" in facts else []
+            notes += ["\n".join(kind.show(stem)) for stem in stems(facts, kept / same[0]["name"])]
         out += [
             f"| {name} | " + " | ".join(cell([row], c, kind.COLUMNS) for c in columns) + " |"
             for name, row in floors.items()
@@ -164,6 +181,22 @@ def page(records: list[dict], kept: Path) -> str:
         ]
         out += [line for note in notes if note for line in (note, "")]
     return "\n".join(out)
+
+
+def across(ways: dict[str, dict[str, dict]], key: str, kind) -> list[str]:
+    """[what the table is, the table]: a score of the selected checkpoint from each domain, a row, into each other, a column."""
+    from recipes.evaluate import cell, heading
+
+    names = list(dict.fromkeys(name for way in ways for name in way.split(" to ")))
+
+    def learned(one: str, other: str) -> str:
+        rows = ways.get(f"{one} to {other}", {})
+        return cell([row for name, row in rows.items() if name.startswith("best")], key, kind.COLUMNS)
+
+    lines = [["from, to", *names], ["---"] * (len(names) + 1)]
+    lines += [[one, *(learned(one, other) for other in names)] for one in names]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return [f"{heading(key, kind.COLUMNS)} of each direction, selected:", table]
 
 
 def unbeaten(label: str, rows: list[dict], floors: dict[str, dict], kind) -> str:

@@ -17,6 +17,7 @@ from recipes.data import named
 from recipes.evaluate import evaluate
 from recipes.matrix import rendered
 from recipes.renderings import RENDERINGS, renderings
+from recipes.results import results
 from recipes.runs import runs
 from recipes.stargan import stargan
 from recipes.train import train
@@ -145,6 +146,25 @@ def test_every_direction_is_scored_and_their_mean(run, capsys, monkeypatch):
         evaluate(str(run), to="bold")
     runs(str(run.parent))
     assert "plain.npz" in capsys.readouterr().out
+
+
+def test_the_page_has_a_row_of_the_mean_and_a_table_of_all_directions(run, tmp_path, monkeypatch):
+    def score(translators, files, source, to, folder):
+        rows = {name: {"l1": 0.1 if to == "thick" else 0.4, "kid": 0.5} for name in translators}
+        return rows | {"copy the input": {"l1": 0.3, "kid": 0.25}}, {"pictures": 3, "truth": "paired by name"}
+
+    monkeypatch.setattr("recipes.kinds.images.score", score)
+    results(str(run), docs=str(tmp_path), device="cpu")
+    results(str(run), to="thick", source="plain", docs=str(tmp_path), device="cpu")
+    page = (tmp_path / "results.md").read_text()
+    one, together = page.split("## ")[1:]
+    assert together.startswith("plain, inverted, coloured, thick: the mean of 12 directions\n")
+    assert ", selected | 0.325 | 0.5000 |" in together and "| copy the input | 0.300 | 0.2500 |" in together
+    assert "L1 of each direction, selected:" in together and "| plain |  | 0.400 | 0.400 | 0.100 |" in together
+    assert "| thick | 0.400 | 0.400 | 0.400 |  |" in together
+    shown = [tmp_path / line.split("(")[1].rstrip(")") for line in together.splitlines() if line.startswith("![")]
+    assert len({*shown}) == 12 and all(path.exists() for path in shown)
+    assert one.startswith("plain to thick\n") and ", selected | 0.100 |" in one and "of each direction" not in one
 
 
 def test_the_judge_takes_every_direction_in_turns(digits, tmp_path):
