@@ -78,7 +78,7 @@ def find(spec: str, side: str, said: str = "") -> Files:
         files = _path(Path(__file__).parent / "builtin" / folder, own_side)
         files.name = spec
         return files
-    roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r]
+    roots = [Path(r) for r in os.environ.get(DATA_ROOT, "").split(os.pathsep) if r and not path.is_absolute()]
     for root in roots:
         for pattern in (
             spec,

@@ -144,9 +144,16 @@ def score(
     torch.manual_seed(0)  # of styles that are drawn
     rows, facts = kind.score(learned, files, source, to, folder)
     if hasattr(translators[0].system.direction(source, to), "restyled"):
-        spread = diversity(translators[0], (files[source].test or files[source].train)[:20], source, to)
+        from translate.systems.munit import STYLES
+
+        given, real = ((files[side].test or files[side].train)[:20] for side in (source, to))
+        spread, most = (
+            diversity(translators[0], given, source, to),
+            apart(rows_of(translators[0].domains[to], real)[:20]),
+        )
         facts |= {
-            "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles"
+            "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles; "
+            f"0: one output whatever the style; {most:.4f}: two real targets, whose content differs too"
         }
     config = saved_config(folder)
     if decoding.get("beam"):
@@ -161,27 +168,38 @@ def score(
     }  # fmt: skip
 
 
-STYLES = range(5)  # seeds
-
-
 def diversity(translator, items: list, source: str, to: str) -> float:
     """How far two styles' translations of an input are apart: L1 in the numbers that networks see ([-1, 1] of pictures, of voices the
     bands' deviations), of sentences the share of places with other words. The mean over items and pairs of styles."""
-    from itertools import combinations
     from statistics import fmean
 
     import torch
 
-    domain, net, found = translator.domains[source], translator.system.direction(source, to), []
-    for item in items:
-        s = domain.take(item.array)[0] if hasattr(item, "array") else domain.load(item)[0][:64]
-        drawn = [torch.randn(net.width, generator=torch.Generator().manual_seed(seed)) for seed in STYLES]
-        with torch.inference_mode():
-            outs = [domain.whole(net.restyled(style), s.to(translator.device)).x for style in drawn]
-        found += [
-            ((x - y).abs() if x.is_floating_point() else x != y).float().mean().item() for x, y in combinations(outs, 2)
-        ]
+    from translate.systems.munit import STYLES
+
+    domain, nets = translator.domains[source], translator.system.direction(source, to).drawn(STYLES)
+    with torch.inference_mode():
+        return fmean(
+            apart([domain.whole(net, s.to(translator.device)) for net in nets]) for s in rows_of(domain, items)
+        )
+
+
+def apart(items: list) -> float:
+    """The mean of that difference over all pairs, as far as both reach."""
+    from itertools import combinations
+    from statistics import fmean
+
+    found = []
+    for pair in combinations((s.x for s in items), 2):
+        x, y = (t[tuple(slice(min(sides)) for sides in zip(*(t.shape for t in pair)))] for t in pair)
+        found.append(((x - y).abs() if x.is_floating_point() else x != y).float().mean().item())
     return fmean(found)
+
+
+def rows_of(domain, items: list) -> list:
+    """Whole items, normalised, one at a time; of sentences each."""
+    batches = [domain.take(item.array)[0] if hasattr(item, "array") else domain.load(item)[0][:64] for item in items]
+    return [s[i : i + 1] for s in batches for i in range(len(s))]
 
 
 def tested(translator, specs: dict[str, str], to: str, source: str = ""):

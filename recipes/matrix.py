@@ -167,10 +167,11 @@ def matrix(
 
 def chosen(said: str, known: dict, option: str) -> list[str]:
     import difflib
+    import re
 
     from translate.errors import UserError
 
-    names = list(known) if said == "all" else said.split(",")
+    names = list(known) if said == "all" else re.split(",(?! )", said)  # a name may hold a comma and a blank
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 3, 0.3) or list(known)
@@ -218,7 +219,8 @@ def made(name: str, folder: Path, digits: str) -> None:
 
 
 def rendered(digits, rendering: str):
-    """[N,H,W] uint8, white on black -> what the same digits are on the other side: inverted, thick, or coloured from top to bottom."""
+    """[N,H,W] uint8, white on black -> what the same digits are on the other side: inverted, thick, coloured from top to bottom, or
+    hues, each digit in one that is drawn."""
     import cv2
     import numpy as np
 
@@ -226,6 +228,13 @@ def rendered(digits, rendering: str):
         return 255 - digits
     if rendering == "thick":
         return np.stack([cv2.dilate(x, np.ones((3, 3), np.uint8)) for x in digits])
+    if rendering == "hues":
+        hue = np.random.default_rng(0).integers(180, size=len(digits))  # OpenCV's, half a degree each
+        ink = cv2.cvtColor(
+            np.stack([hue, np.full_like(hue, 255), np.full_like(hue, 255)], -1)[None].astype(np.uint8),
+            cv2.COLOR_HSV2RGB,
+        )[0]
+        return (digits[..., None] * (ink[:, None, None] / 255)).round().astype(np.uint8)
     down = np.linspace(0, 1, digits.shape[1])[:, None]  # [H,1]
     ink = np.stack([1 - down, np.full_like(down, 0.3), down], -1)  # [H,1,3]: red above, blue below
     return (digits[..., None] * ink).round().astype(np.uint8)

@@ -168,6 +168,8 @@ def page(records: list[dict], kept: Path) -> str:
                 + "."
             ]
             notes += [unbeaten(f"{label}, {which}", rows, floors, kind) for which, rows in lines.items()]
+            if "diversity" in facts:
+                notes.append(f"Diversity: {facts['diversity']}. The rows below the input are these styles'.")
             notes += across(facts["ways"], columns[0], kind) if "ways" in facts else []
             notes += ["\n".join(kind.show(stem)) for stem in stems(facts, kept / same[0]["name"])]
         out += [

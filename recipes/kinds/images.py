@@ -29,6 +29,7 @@ from translate.nets.styled import StyleBody, StyledResidual
 from translate.nets.unet import UNet
 from translate.sample import Sample
 from translate.system import System
+from translate.systems.munit import STYLES
 
 ITEMS = "pictures"
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
@@ -267,7 +268,8 @@ def item_name(item) -> str:
 
 
 def samples(translator, files: dict[str, Files], source: str, to: str, stem: Path, n: int = 10) -> None:
-    """A sheet of the first n test files, unpicked: input, translation, and the truth where files are paired by name."""
+    """A sheet of the first n test files, unpicked: input, translation, or as many as there are styles, and the truth where files are
+    paired by name."""
     import cv2
     import numpy as np
     import torch.nn.functional as F
@@ -275,7 +277,9 @@ def samples(translator, files: dict[str, Files], source: str, to: str, stem: Pat
     domains = translator.domains
     given = whole(domains[source], (files[source].test or files[source].train)[:n])
     on = [s.to(translator.device) for s in given]
-    rows = [pictures(given), translate_all(domains[source], translator.system.direction(source, to), on)]
+    net = translator.system.direction(source, to)
+    nets = net.drawn(STYLES) if hasattr(net, "drawn") else [net]
+    rows = [pictures(given), *(translate_all(domains[source], net, on) for net in nets)]
     if files[source].test and [*map(item_name, files[source].test)] == [*map(item_name, files[to].test)]:
         rows.append(pictures(whole(domains[to], files[to].test[:n])))
     side = 160

@@ -66,6 +66,10 @@ def test_what_is_missing_is_said(run, capsys):
     assert "--methods plane: there is no such one; the nearest names are plain" in capsys.readouterr().err
 
 
+def test_names_may_hold_a_comma_and_a_blank():
+    assert page.chosen("sentences, policy,cut", page.ROWS, "--methods") == ["sentences, policy", "cut"]
+
+
 def test_every_method_has_a_row():
     assert METHODS.keys() - page.ROWS.keys() == {"inpaint"}, "it translates nothing"
     assert all(callable(page.recipe_of(row)) for row in page.ROWS.values())
@@ -77,6 +81,9 @@ def test_renderings_by_hand():
     x[0, 1, 1] = 200
     assert (page.rendered(x, "inverted") == 255 - x).all()
     assert (page.rendered(x, "thick") == 200).all()
+    hues = page.rendered(np.repeat(x, 9, 0), "hues")
+    assert hues.shape == (9, 3, 3, 3) and (hues.max((1, 2, 3)) == 200).all() and (hues.min(3) == 0).all()
+    assert len(np.unique(hues[:, 1, 1], axis=0)) > 5 and (hues == page.rendered(np.repeat(x, 9, 0), "hues")).all()
     coloured = page.rendered(x, "coloured")
     assert coloured.shape == (1, 3, 3, 3) and coloured[0, 1, 1].tolist() == [100, 60, 100] and coloured.sum() == 260
 

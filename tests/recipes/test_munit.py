@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from recipes.convert import convert
-from recipes.evaluate import diversity, evaluate
+from recipes.evaluate import apart, diversity, evaluate
 from recipes.train import recipe_of, train
 from recipes.translator import Translator
 from tests.cases import draw, paint
 from translate import bundle
 from translate.errors import UserError
+from translate.sample import Sample
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +67,28 @@ def test_diversity_stands_beside_the_scores(run, pictures, capsys, monkeypatch):
     monkeypatch.setattr("recipes.kinds.images.score", lambda *_: ({"best": {"l1": 0.5}}, {}))
     evaluate(str(run), which="best", device="cpu")
     said = capsys.readouterr().out
-    assert "diversity: " in said and "of 5 styles" in said
+    assert "diversity: " in said and "of 5 styles" in said and "0: one output whatever the style" in said
     translator, items = Translator.from_pretrained(run, device="cpu"), sorted((pictures / "testA").iterdir())
     assert diversity(translator, items, "a", "b") > 1e-4
     translator.system.g_b.style[0].weight.data.zero_()
     assert diversity(translator, items, "a", "b") == 0, "a decoder that does not look at its style has none"
+
+
+def test_apart_by_hand():
+    x, y = Sample(torch.tensor([[[0.0, 1.0, 5.0]]])), Sample(torch.tensor([[[1.0, 0.0]]]))
+    assert apart([x, y]) == 1, "as far as both reach"
+    assert apart([x, x, y]) == pytest.approx(2 / 3), "three pairs"
+    words = [Sample(torch.tensor([[3, 4, 5, 6]])), Sample(torch.tensor([[3, 4, 5, 7]]))]
+    assert apart(words) == 0.25
+
+
+def test_a_sheet_has_a_row_for_each_style(run, pictures, tmp_path):
+    from domains.sources import find
+    from recipes.kinds import images
+
+    translator, files = Translator.from_pretrained(run, device="cpu"), {s: find(str(pictures), s) for s in "ab"}
+    images.samples(translator, files, "a", "b", tmp_path / "sheet")
+    assert cv2.imread(str(tmp_path / "sheet.jpg")).shape[:2] == (7 * 164, 2 * 164), "input, five styles, truth"
 
 
 def test_a_method_with_one_translation_has_no_style(pictures, tmp_path):

@@ -6,6 +6,8 @@ style-augmented cycle (section 5.1). A style is a vector [B,S], N(0, 1) before a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from ..sample import Sample
 from ..system import Losses
 from .plain import Plain
 
+STYLES = range(5)  # seeds of those that are measured and shown
 SHOWN = 3  # styles that a person looks at, beside the first
 
 
@@ -38,6 +41,10 @@ class Restyle(nn.Module):
     def restyled(self, style: Tensor) -> Restyle:
         """The same networks with one style for all."""
         return Restyle(self.content, self.decoder, self.width, style)
+
+    def drawn(self, seeds: Iterable[int]) -> list[Restyle]:
+        """With a style a seed."""
+        return [self.restyled(torch.randn(self.width, generator=torch.Generator().manual_seed(seed))) for seed in seeds]
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         code = self.content(s)
