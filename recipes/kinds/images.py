@@ -88,8 +88,10 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
         depth = max(d for d in range(2, 6) if source.size % 2**d == 0)
         return init_gan(UNet(target.channels, width, depth))
     if generator == "residual":
-        encoder = source.encoder(width=width, down=down, blocks=blocks)
-        return Residual(target.channels, encoder, target.decoder(width=width, down=down, resize=True))
+        numbers = dict(width=width, down=down, local=True)
+        return Residual(
+            target.channels, source.encoder(blocks=blocks, **numbers), target.decoder(resize=True, **numbers)
+        )
     if generator == "resnet":
         return Pair(source.encoder(width=width, down=down, blocks=blocks), target.decoder(width=width, down=down))
     raise UserError(f"--generator {generator}: of pictures it is resnet, residual or unet")

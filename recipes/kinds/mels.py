@@ -244,11 +244,17 @@ class Judged:
 
 
 def transcripts(paths: list[Path]) -> dict[str, str]:
-    """File stem -> words, of the nearest transcripts.csv; empty where there is none."""
+    """File stem -> words, of the nearest transcripts.csv, whose first column names the recording; empty where there is none."""
     for folder in [paths[0].parent, *paths[0].parents[1:3]]:
         if (folder / TRANSCRIPTS).is_file():
             with open(folder / TRANSCRIPTS, encoding="utf-8", newline="") as f:
-                return {Path(row["file"]).stem: row["text"] for row in csv.DictReader(f)}
+                rows = csv.DictReader(f)
+                name, *others = rows.fieldnames or [""]
+                if "text" not in others:
+                    raise UserError(
+                        f"{f.name} has no column `text` behind that of the recordings' names: its first line must say so"
+                    )
+                return {Path(row[name]).stem: row["text"] for row in rows}
     return {}
 
 

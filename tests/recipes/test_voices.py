@@ -160,6 +160,11 @@ def test_transcripts_are_found_beside_the_files(tmp_path):
     folder.mkdir()
     (tmp_path / "transcripts.csv").write_text("file,text\none,hello there\n")
     assert mels.transcripts([folder / "one.wav"]) == {"one": "hello there"}
+    (tmp_path / "transcripts.csv").write_text("prompt,seconds,text\none,1.2,hello there\n")
+    assert mels.transcripts([folder / "one.wav"]) == {"one": "hello there"}
+    (tmp_path / "transcripts.csv").write_text("one,hello there\n")
+    with pytest.raises(UserError, match="no column `text`"):
+        mels.transcripts([folder / "one.wav"])
     assert mels.transcripts([tmp_path / "nowhere" / "deep" / "er" / "one.wav"]) == {}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from translate.nets.layers import InstanceNorm, init_gan
+from translate.nets.layers import InstanceNorm, PlaceNorm, init_gan
 
 
 def by_definition(x: torch.Tensor) -> torch.Tensor:
@@ -47,3 +47,11 @@ def test_weights_start_at_a_hundredth():
     for conv in net:
         assert abs(conv.weight.std().item() - 0.02) < 1e-3 and abs(conv.weight.mean().item()) < 1e-3
         assert not conv.bias.any()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_place_norm_makes_each_place_mean_zero_and_deviation_one(layout):
+    y = PlaceNorm(6)((5 * torch.randn(2, 6, 4, 4) + 3).to(memory_format=layout))
+    assert torch.allclose(y.mean(1), torch.zeros(2, 4, 4), atol=1e-5)
+    assert torch.allclose(y.std(1, correction=0), torch.ones(2, 4, 4), atol=1e-3)
+    assert torch.autograd.gradgradcheck(PlaceNorm(3), torch.randn(1, 3, 2, 2, dtype=torch.float64, requires_grad=True))

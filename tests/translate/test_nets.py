@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from translate.modules.cycle import Pair
+from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.projected import ProjectedCritic, unit
 from translate.nets.resnet import BlurDown, BlurUp, Decoder, Encoder, Residual
@@ -14,6 +15,10 @@ from translate.sample import Sample
 
 def resnet(down: int = 2, antialias: bool = False, resize: bool = False) -> Pair:
     return Pair(Encoder(3, 4, down, 1, antialias), Decoder(3, 4, down, 1, antialias, resize))
+
+
+def residual(local: bool = True) -> Residual:
+    return Residual(3, Encoder(3, 4, 2, 1, local=local), Decoder(3, 4, 2, resize=True, local=local))
 
 
 class TwoMaps(nn.Module):
@@ -29,7 +34,7 @@ GENERATORS = {
     "resnet, down 1": lambda: resnet(1),
     "resnet, antialias": lambda: resnet(antialias=True),
     "resnet, resize": lambda: Pair(Encoder(3, 4, 2, 1), Decoder(3, 4, 2, resize=True)),
-    "residual": lambda: Residual(3, Encoder(3, 4, 2, 1), Decoder(3, 4, 2, resize=True)),
+    "residual": lambda: residual(),
     "unet 2": lambda: UNet(3, 4, 2),
     "unet 5": lambda: UNet(3, 4, 5),
 }
@@ -49,6 +54,16 @@ def test_every_parameter_of_a_generator_learns(name, batch):
     assert out.label is not None and out.x.dtype == torch.float32
     (out.x * torch.randn_like(out.x)).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 1e-6 for p in net.parameters())
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_no_place_steers_those_that_do_not_see_it(local):
+    net = init_gan(residual(local)).double()
+    x = torch.rand(1, 3, 16, 96, dtype=torch.float64) * 2 - 1
+    spike = x.clone()
+    spike[..., :4] = 30
+    same = torch.allclose(net(Sample(x)).x[..., 64:], net(Sample(spike)).x[..., 64:])
+    assert same == local, "norms of the whole picture carry a spike to every place"
 
 
 @pytest.mark.parametrize("name", CRITICS)

@@ -30,6 +30,22 @@ class InstanceNorm(nn.Module):
             return rows[0] if len(rows) == 1 else torch.cat(rows)
 
 
+class PlaceNorm(nn.Module):
+    """Layer normalisation over the channels of each place of a map (Ba 2016, arXiv:1607.06450), without affine terms.
+
+    Statistics of a whole picture let a generator steer them all by a spike at one place, which stays in sight as a bright patch
+    (Karras 2020, arXiv:1912.04958, section 2); and they are other ones in a crop than in the picture around it.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return F.layer_norm(x.permute(0, 2, 3, 1), (self.channels,)).permute(0, 3, 1, 2)
+
+
 class Reflected(nn.Conv2d):
     """A convolution of stride 1 that keeps the size, padded by reflection.
 

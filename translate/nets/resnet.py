@@ -10,17 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..sample import Sample
-from .layers import InstanceNorm, Reflected
+from .layers import InstanceNorm, PlaceNorm, Reflected
 
 
 class Block(nn.Module):
     """Two 3x3 convolutions around which the input is added."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, norm: type[nn.Module] = InstanceNorm):
         super().__init__()
         self.conv1 = Reflected(channels, channels, 3, bias=False)
         self.conv2 = Reflected(channels, channels, 3, bias=False)
-        self.norm = InstanceNorm(channels)
+        self.norm = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x
@@ -29,24 +29,34 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Picture [B,C,H,W] -> code [B, width * 2**down, H / 2**down, W / 2**down]. antialias: blurred sampling (arXiv:1904.11486)."""
+    """Picture [B,C,H,W] -> code [B, width * 2**down, H / 2**down, W / 2**down]. antialias: blurred sampling (arXiv:1904.11486).
+    local: norms of each place, not of the picture."""
 
-    def __init__(self, channels: int = 3, width: int = 64, down: int = 2, blocks: int = 9, antialias: bool = False):
+    def __init__(
+        self,
+        channels: int = 3,
+        width: int = 64,
+        down: int = 2,
+        blocks: int = 9,
+        antialias: bool = False,
+        local: bool = False,
+    ):
         super().__init__()
+        norm = PlaceNorm if local else InstanceNorm
         self.multiple = 2**down
         layers = [
             Reflected(channels, width, 7, bias=False),
-            InstanceNorm(width),
+            norm(width),
             nn.ReLU(True),
         ]
         for i in range(down):
             c = width * 2**i
-            layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), InstanceNorm(2 * c), nn.ReLU(True)]
+            layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), norm(2 * c), nn.ReLU(True)]
             layers += [BlurDown(2 * c)] if antialias else []
         self.deep = tuple(
             f"layers.{len(layers) + i}" for i in range(blocks)
         )  # next to the code: what domains may share
-        self.layers = nn.Sequential(*layers, *(Block(width * 2**down) for _ in range(blocks)))
+        self.layers = nn.Sequential(*layers, *(Block(width * 2**down, norm) for _ in range(blocks)))
 
     def forward(self, s: Sample) -> Sample:
         return Sample(self.layers(s.x), label=s.label)
@@ -55,7 +65,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Code -> picture [B,C,H,W] in [-1, 1].
 
-    resize: pixels are repeated and convolved in place of transposed convolutions, which leave a checkerboard (Odena 2016).
+    resize: pixels are repeated and convolved in place of transposed convolutions, which leave a checkerboard (Odena 2016). local: as of the encoder.
     """
 
     def __init__(
@@ -66,9 +76,11 @@ class Decoder(nn.Module):
         blocks: int = 0,
         antialias: bool = False,
         resize: bool = False,
+        local: bool = False,
     ):
         super().__init__()
-        layers = [Block(width * 2**down) for _ in range(blocks)]
+        norm = PlaceNorm if local else InstanceNorm
+        layers = [Block(width * 2**down, norm) for _ in range(blocks)]
         self.deep = tuple(f"layers.{i}" for i in range(blocks))
         for i in reversed(range(down)):
             c = width * 2**i
@@ -78,7 +90,7 @@ class Decoder(nn.Module):
                 layers += [nn.Upsample(scale_factor=2), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
             else:
                 layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
-            layers += [InstanceNorm(c), nn.ReLU(True)]
+            layers += [norm(c), nn.ReLU(True)]
         self.layers = nn.Sequential(*layers, Reflected(width, channels, 7))
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
