@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def cipher(text: str, folder: str, vocabulary: int = 50, seed: int = 0) -> None:
-    """Make a word-substitution cipher out of a text: train.cipher.txt and train.plain.txt, which share no sentence, and tests with truth.
+    """Make a word-substitution cipher out of a text: train.cipher50.txt and train.plain50.txt, which share no sentence, and tests with truth.
 
     scripts/cipher.py modern cipher50 --vocabulary 50
-    scripts/sentences.py --a cipher50/train.cipher.txt --b cipher50/train.plain.txt --generator parallel --steps 2500
+    scripts/sentences.py --a cipher50/train.cipher50.txt --b cipher50/train.plain50.txt --generator parallel
     A word's frequency alone gives about 60 % of the words at vocabulary 50 away.
 
     Args:
@@ -41,9 +41,9 @@ def cipher(text: str, folder: str, vocabulary: int = 50, seed: int = 0) -> None:
     test, first, second = sentences[:held], sentences[held:half], sentences[half:]
     back = {value: word for word, value in key.items()}
     files = {
-        "train.cipher.txt": written(first, key), "train.plain.txt": written(second, plain),
-        "test.cipher.txt": written(test, key), "test.cipher.ref0.txt": written(test, plain),
-        "test.plain.txt": written(test, plain), "test.plain.ref0.txt": written(test, key),
+        f"train.cipher{vocabulary}.txt": written(first, key), f"train.plain{vocabulary}.txt": written(second, plain),
+        f"test.cipher{vocabulary}.txt": written(test, key), f"test.cipher{vocabulary}.ref0.txt": written(test, plain),
+        f"test.plain{vocabulary}.txt": written(test, plain), f"test.plain{vocabulary}.ref0.txt": written(test, key),
         "key.tsv": "".join(f"{code}\t{word}\n" for code, word in sorted(back.items())),
     }  # fmt: skip
     try:
@@ -53,5 +53,5 @@ def cipher(text: str, folder: str, vocabulary: int = 50, seed: int = 0) -> None:
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({reason(error)}): choose another folder") from error
     print(
-        f"written: {folder}/train.cipher.txt and train.plain.txt, {len(first)} and {len(second)} sentences; tests beside them"
+        f"written: {folder}/train.cipher{vocabulary}.txt and train.plain{vocabulary}.txt, {len(first)} and {len(second)} sentences; tests beside them"
     )

@@ -81,7 +81,12 @@ COLUMNS = {
     "slt2rms": Column("slt", "rms", "envelope", min, dict(width=64, blocks=2)),
     "old2modern": Column("old", "modern", "gm", max, dict(width=64)),
     "cipher50": Column(
-        "{made}/train.cipher.txt", "{made}/train.plain.txt", "accuracy", max, dict(width=64), dict(generator="parallel")
+        "{made}/train.cipher50.txt",
+        "{made}/train.plain50.txt",
+        "accuracy",
+        max,
+        dict(width=64),
+        dict(generator="parallel"),
     ),
 }
 SHORT = 20  # letters of a reason that fits into a cell
@@ -197,7 +202,7 @@ def made(name: str, folder: Path, digits: str) -> None:
     """Writes what a column's {made} names, once."""
     from recipes.cipher import cipher
 
-    if name == "cipher50" and not (folder / "train.plain.txt").exists():
+    if name == "cipher50" and not (folder / "train.plain50.txt").exists():
         cipher("modern", str(folder), 50)
     rendering = name.removeprefix("digits2")
     path = folder / f"{rendering}.npz"

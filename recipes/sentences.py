@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 NUMBERS = {  # of each generator, where the command line gives none
     "editor": dict(steps=1000, warm=1 / 6, pairs=1.0, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
-    "parallel": dict(steps=3000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
+    "parallel": dict(steps=2000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=0),
     "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ def sentences(
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
-        steps: training steps; 1,000, 3,000 for parallel and seq2seq: an editor whose critics go on for long changes more and more.
+        steps: training steps; 1,000, 2,000 for parallel, 3,000 for seq2seq: an editor whose critics go on for long changes more and more.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
             (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
@@ -77,7 +77,8 @@ def sentences(
         width: of embeddings and layers; 128, 64 for parallel.
         blocks: residual convolutions of a generator's encoder; 2.
         kernel: words that each of them reads; 3, 1 for parallel: a cipher's word needs no neighbours.
-        layers: convolutions of a critic; 1.
+        layers: convolutions of a critic; 1. 0: none, it is linear in each word and cannot tell distributions from words: where the way
+            is continuous, and for parallel.
         backbone: a folder with a pretrained model of transformers (T5, BART, BERT ...), whose encoder takes the place of the generator's.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
@@ -90,7 +91,7 @@ def sentences(
     from translate import adv as objectives
     from translate.errors import UserError, at_least
     from translate.modules.cycle import Towards
-    from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
+    from translate.nets.sequence import Bottleneck, draw_word, soft, straight_through
     from translate.recipe import Recipe, Run, intervals
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
@@ -98,7 +99,8 @@ def sentences(
         steps=steps, warm=warm, pairs=pairs, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
         kernel=kernel, layers=layers,
     )  # fmt: skip
-    n = NUMBERS[generator] | {key: value for key, value in given.items() if value is not None}
+    linear = dict(layers=0) if way == "continuous" else {}
+    n = NUMBERS[generator] | linear | {key: value for key, value in given.items() if value is not None}
     steps = n["steps"]
     if warm is None:
         n["warm"] = round(steps * n["warm"])
@@ -106,8 +108,10 @@ def sentences(
         n[key] for key in ("warm", "batch", "width", "blocks", "kernel", "layers")
     )
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs")} | dict(penalty=penalty)
-    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel", "layers")})
-    at_least(0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "lr", "lr_d")}, **weights)
+    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel")})
+    at_least(
+        0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights
+    )
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
@@ -129,7 +133,7 @@ def sentences(
         return backbones.Backbone(source.vocabulary, backbone, styles) if backbone else None
 
     def network(source, styles: int):
-        sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
+        sample = {"gumbel": straight_through, "continuous": soft, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, steps // 2))
         reader = encoder(source, styles)
         size = reader.width if reader else width
@@ -141,7 +145,7 @@ def sentences(
         else:
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
-        critics = [domain.critic(width=width, layers=layers, blur=way == "continuous") for domain in (A, B)]
+        critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
         lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
         common = dict(warm=warm, lexicon=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":

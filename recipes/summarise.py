@@ -74,7 +74,7 @@ def summarise(
     from recipes.kinds import tokens as kind
     from translate import adv as objectives
     from translate.errors import UserError, at_least
-    from translate.nets.sequence import Bottleneck, Decoder, Encoder, Seq2Seq, concrete, draw_word, straight_through
+    from translate.nets.sequence import Bottleneck, Decoder, Encoder, Seq2Seq, draw_word, soft, straight_through
     from translate.recipe import Recipe, Run, intervals
     from translate.systems.summarise import RewardedSummarise, Summarise
 
@@ -95,7 +95,7 @@ def summarise(
     A, B = data["a"].domain, data["b"].domain
 
     def network(source, target) -> Seq2Seq:
-        sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
+        sample = {"gumbel": straight_through, "continuous": soft, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, (steps - warm) // 2))
         encoder = Encoder(source.vocabulary, width, blocks, kernel=kernel, places=source.length)
         how = dict(dropout=0.3, copying=True, bottleneck=bottleneck, begins=target.begins)
@@ -105,7 +105,7 @@ def summarise(
     def system() -> Summarise:
         known = [[side.items[i].text for i in side.train_ids] if side.items else [] for side in data.values()]
         windows = kind.title_like(A, B, *known, seed=seed)
-        judge = B.critic(width=width, layers=2, blur=way == "continuous")
+        judge = B.critic(width=width, layers=0 if way == "continuous" else 2)
         objective = getattr(objectives, adv)
         how = dict(warm=warm, cycle=cycle, pairs=pairs, critic=critic, penalty=penalty, pool=0, batch=batch)
         kind_of = RewardedSummarise if way == "policy" else Summarise

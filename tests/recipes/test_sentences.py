@@ -23,7 +23,7 @@ from recipes.sentiment import sentiment
 from recipes.translator import Translator
 
 pytestmark = pytest.mark.skipif(find_spec("sklearn") is None or find_spec("sacrebleu") is None, reason="the text extra")
-TINY = ["--steps", 4, "--width", 8, "--blocks", 1, "--layers", 1, "--batch", 4, "--device", "cpu"]
+TINY = ["--steps", 4, "--width", 8, "--blocks", 1, "--batch", 4, "--device", "cpu"]
 
 
 def exit_code(how, function, *argv) -> int:
@@ -183,8 +183,8 @@ def test_a_ciphers_key_is_its_truth(data, tmp_path, capsys):
     read = {p.name: p.read_text().splitlines() for p in (tmp_path / "cipher").iterdir()}
     key = dict(line.split("\t") for line in read["key.tsv"])
     assert set(key) == set(key.values()) and len(key) == 6
-    for code, plain in zip(read["test.cipher.txt"], read["test.cipher.ref0.txt"], strict=True):
+    for code, plain in zip(read["test.cipher6.txt"], read["test.cipher6.ref0.txt"], strict=True):
         assert [key.get(w, "<unk>") for w in code.split()] == plain.split()
-    assert len(read["train.cipher.txt"]) + len(read["train.plain.txt"]) + len(read["test.cipher.txt"]) == 40
+    assert len(read["train.cipher6.txt"]) + len(read["train.plain6.txt"]) + len(read["test.cipher6.txt"]) == 40
     assert judges.accuracy(["a b <unk>", "c"], ["a x <unk>", "c"]) == pytest.approx(2 / 3)
     assert "cannot be written" in refused(capsys, call(cipher, "modern", data / "train.neg.txt"))

@@ -9,7 +9,6 @@ from translate.modules.cycle import Pair
 from translate.nets.sequence import (
     END,
     PAD,
-    UNKNOWN,
     Beam,
     Bottleneck,
     Critic,
@@ -18,7 +17,6 @@ from translate.nets.sequence import (
     Encoder,
     Parallel,
     Seq2Seq,
-    blurred,
     concrete,
     draw_word,
     one_hot,
@@ -76,21 +74,12 @@ def test_straight_through_has_the_soft_samples_gradient():
     torch.testing.assert_close(slopes[1], slopes[0])
 
 
-def test_blurred_sentences_are_almost_always_right_and_keep_ends_and_unknown_words():
-    s = Sample(torch.tensor([[3, UNKNOWN, 4, END]]).repeat(20_000, 1), torch.ones(20_000, 4, dtype=torch.bool))
-    x = blurred(s, V).x
-    torch.testing.assert_close(x.sum(-1), torch.ones(20_000, 4))
-    right = (x.argmax(-1) == s.x).float().mean(0)
-    word = 49 * V / (49 * V + V - 4)  # its weight, beside the other words'
-    torch.testing.assert_close(right, torch.tensor([word, 1.0, word, 1.0]), atol=0.01, rtol=0)
-    assert (x[:, [1, 3]].amax(-1) == 1).all()
-
-
-def test_a_critic_that_blurs_reads_real_sentences_as_distributions_and_generated_ones_as_they_are():
-    s, critic = sentences(), Critic(V, 6, blur=True)
-    soft = Sample(simplex(s, V), s.mask)
-    assert torch.equal(critic(soft)[0], critic(soft)[0])
-    assert not torch.equal(critic(s)[0], critic(s)[0])
+def test_products_score_distributions_as_the_mean_over_the_sentences_that_may_be_drawn():
+    critic, p, mask = Critic(3, 6, layers=0), torch.rand(1, 5, 3).softmax(-1), torch.ones(1, 5).bool()
+    drawn = torch.cartesian_prod(*[torch.arange(3)] * 5)  # every sentence of 5 words
+    chances = p[0, torch.arange(5), drawn].prod(1)
+    mean = chances @ critic(Sample(drawn, mask.expand(len(drawn), -1)))[0][:, 0]
+    torch.testing.assert_close(critic(Sample(p, mask))[0][0, 0], mean)
 
 
 def test_the_temperature_falls_in_training_and_choices_are_greedy_afterwards():
@@ -253,15 +242,17 @@ def test_words_are_drawn_in_eval_mode_as_their_seed_says():
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
-def test_a_sentences_score_is_the_mean_of_its_words():
-    critic, s = Critic(V, 6, 2), sentences()
+@pytest.mark.parametrize("layers", [0, 2])
+def test_a_sentences_score_is_the_mean_of_its_words(layers):
+    critic, s = Critic(V, 6, layers), sentences()
     words = critic.words(s)
     mean = words.where(s.mask, 0).sum(1) / s.mask.sum(1)
     torch.testing.assert_close(critic(s)[0][:, 0], mean)
 
 
-def test_a_words_score_reaches_as_far_as_the_convolutions():
-    critic = Critic(V, 6, 2, kernel=3)
+@pytest.mark.parametrize("layers, kernel", [(2, 3), (0, 5)])
+def test_a_words_score_reaches_as_far_as_the_convolutions(layers, kernel):
+    critic = Critic(V, 6, layers, kernel)
     assert critic.reach == 2
     x = torch.rand(1, T, V, requires_grad=True)
     (slope,) = torch.autograd.grad(critic.words(Sample(x, torch.ones(1, T, dtype=torch.bool)))[0, 3], x)

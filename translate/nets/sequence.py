@@ -50,23 +50,13 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def concrete(logits: Tensor, temperature: Tensor | float) -> Tensor:
-    """A random distribution, as the critic's continuous input (Maddison 2017, arXiv:1611.00712, eq. 10); its largest is a sample."""
+    """A random distribution (Maddison 2017, arXiv:1611.00712, eq. 10); its largest is a sample."""
     return gumbel(logits).add_(logits).div_(temperature).softmax(-1)
 
 
 def soft(logits: Tensor, temperature: Tensor | float) -> Tensor:
-    """The distribution itself, nothing drawn (WGAN-GP, arXiv:1704.00028, section 5.4)."""
+    """The distribution itself, nothing drawn (WGAN-GP, arXiv:1704.00028, section 5.4), as a critic's continuous input."""
     return (logits / temperature).softmax(-1)
-
-
-def blurred(s: Sample, vocabulary: int, share: float = 0.98) -> Sample:
-    """Real sentences as a generator that is `share` sure of each word would write them by `concrete`.
-
-    A critic that reads distributions tells one-hots from all others at a glance, and then learns nothing about words.
-    """
-    surely = math.log(share / (1 - share) * vocabulary)
-    logits = in_place(surely * F.one_hot(s.x, vocabulary).float(), s)
-    return Sample(concrete(logits, 1.0), s.mask, s.label)
 
 
 def in_place(logits: Tensor, s: Sample) -> Tensor:
@@ -530,11 +520,27 @@ class Parallel(nn.Module):
         return Sample(self.bottleneck(logits) if like is None else logits.softmax(-1), s.mask, s.label, logits)
 
 
+class Products(nn.Module):
+    """A word times a sum over those before it times a sum over those behind, `near` each: [B,T,D] -> [B,T,D], linear in each word."""
+
+    def __init__(self, width: int, near: int, norm: Callable = lambda layer: layer):
+        super().__init__()
+        self.near, self.word = near, norm(nn.Linear(width, width))
+        self.before, self.behind = (norm(nn.Conv1d(width, width, near)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.before(F.pad(x.mT, (self.near, 0))[..., :-1]).mT
+        behind = self.behind(F.pad(x.mT, (0, self.near))[..., 1:]).mT
+        return self.word(x) * (1 + before) * (1 + behind)
+
+
 class Critic(nn.Module):
     """Sentence -> [scores [B,1]]: convolutions over time, then the mean over its words (Kim 2014, arXiv:1408.5882, for the shape).
 
-    blur: real sentences are read as distributions (see `blurred`), for generators that write those. Nothing in it is without a
-    second derivative.
+    layers: of convolutions; 0: products of neighbours, linear in each word, for generators that write distributions. A sentence of
+    distributions then scores the mean over the sentences that may be drawn from it: that it is none of words cannot be told, which
+    other critics tell at a glance and then learn nothing about words ("uninformative discrimination", CipherGAN,
+    arXiv:1801.04883). Nothing in it is without a second derivative.
     """
 
     def __init__(
@@ -544,16 +550,18 @@ class Critic(nn.Module):
         layers: int = 2,
         kernel: int = 5,
         spectral: bool = False,
-        blur: bool = False,
     ):
         super().__init__()
-        self.blur = blur
-        self.reach = layers * (kernel // 2)  # how far a word's score looks to either side
+        self.reach = max(1, layers) * (kernel // 2)  # how far a word's score looks to either side
         norm = spectral_norm if spectral else (lambda layer: layer)
         self.embed = Embedding(vocabulary, width)
+        self.products = None if layers else Products(width, self.reach, norm)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
         self.out, self.features = norm(nn.Linear(width, 1)), width
-        self.deep = f"convs.{layers - 1}", "out"  # far from the words: what the critics of several domains may share
+        self.deep = (
+            f"convs.{layers - 1}" if layers else "products",
+            "out",
+        )  # far from the words: what the critics of several domains may share
 
     def forward(self, s: Sample) -> list[Tensor]:
         return self.look(s)[0]
@@ -568,9 +576,9 @@ class Critic(nn.Module):
         return self.out(self.body(s))[..., 0].float()
 
     def body(self, s: Sample) -> Tensor:
-        if self.blur and not s.x.is_floating_point():
-            s = blurred(s, len(self.embed.weight))
         x = self.embed(s)
+        if self.products is not None:
+            x = self.products(x).where(s.mask[..., None], 0)
         for conv in self.convs:
             x = F.silu(conv(x.mT).mT).where(s.mask[..., None], 0)  # [B,T,D]
         return x
