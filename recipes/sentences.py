@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 NUMBERS = {  # of each generator, where the command line gives none
     "editor": dict(steps=1000, warm=1 / 6, pairs=1.0, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
-    "parallel": dict(steps=2000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=0),
+    "parallel": dict(steps=2000, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
     "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ def sentences(
     penalty: float = 0.0,
     temperature: float = 1.0,
     coolest: float = 1.0,
-    entropy: float = 0.03,
+    entropy: float | None = None,
     width: int | None = None,
     blocks: int | None = None,
     kernel: int | None = None,
@@ -73,12 +73,13 @@ def sentences(
         penalty: weight of the critics' gradient penalty (WGAN-GP); 0: none.
         temperature: of the samples at the start.
         coolest: at the end of the first half, and from there on.
-        entropy: weight of the choices' entropy where the way is policy.
+        entropy: weight of the choices' entropy, in nats a word; 0.03 where the way is policy, 0.1 for parallel's others: a translator
+            that is sure of two swapped words keeps them; else none.
         width: of embeddings and layers; 128, 64 for parallel.
         blocks: residual convolutions of a generator's encoder; 2.
         kernel: words that each of them reads; 3, 1 for parallel: a cipher's word needs no neighbours.
-        layers: convolutions of a critic; 1. 0: none, it is linear in each word and cannot tell distributions from words: where the way
-            is continuous, and for parallel.
+        layers: convolutions of a critic; 1. 0: none, it is linear in each word: where the way is continuous, as others tell
+            distributions from words, and for parallel by gumbel, whose gradient takes it for linear.
         backbone: a folder with a pretrained model of transformers (T5, BART, BERT ...), whose encoder takes the place of the generator's.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
@@ -97,10 +98,11 @@ def sentences(
 
     given = dict(
         steps=steps, warm=warm, pairs=pairs, batch=batch, lr=lr, lr_d=lr_d, cycle=cycle, identity=identity, other=other, width=width, blocks=blocks,
-        kernel=kernel, layers=layers,
+        kernel=kernel, layers=layers, entropy=entropy,
     )  # fmt: skip
-    linear = dict(layers=0) if way == "continuous" else {}
-    n = NUMBERS[generator] | linear | {key: value for key, value in given.items() if value is not None}
+    reading = dict(layers=0) if way == "continuous" or (way, generator) == ("gumbel", "parallel") else {}
+    reading["entropy"] = 0.03 if way == "policy" else 0.1 if generator == "parallel" else 0.0
+    n = NUMBERS[generator] | reading | {key: value for key, value in given.items() if value is not None}
     steps = n["steps"]
     if warm is None:
         n["warm"] = round(steps * n["warm"])
@@ -109,9 +111,7 @@ def sentences(
     )
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs")} | dict(penalty=penalty)
     at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel")})
-    at_least(
-        0, entropy=entropy, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights
-    )
+    at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d", "entropy")}, **weights)
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
@@ -147,12 +147,20 @@ def sentences(
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
         lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
-        common = dict(warm=warm, lexicon=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
+        common = dict(
+            warm=warm,
+            lexicon=lexicon,
+            adv=getattr(objectives, adv),
+            pool=0,
+            batch=batch,
+            entropy=n["entropy"],
+            **weights,
+        )
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
         reach = None if generator == "seq2seq" else max(critics[0].reach, blocks * (kernel // 2))
-        return PolicyGradient(A, B, *directions, *critics, reach=reach, entropy=entropy, **common)
+        return PolicyGradient(A, B, *directions, *critics, reach=reach, **common)
 
     run = Run(
         steps,
@@ -172,7 +180,7 @@ def sentences(
         args=n
         | dict(
             steps=steps, words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
-            temperature=temperature, coolest=coolest, entropy=entropy, backbone=backbone, precision=precision, seed=seed,
+            temperature=temperature, coolest=coolest, backbone=backbone, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",
         paper="Dai et al. 2019, arXiv:1905.05621",

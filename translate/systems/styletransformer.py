@@ -26,6 +26,7 @@ class StyleTransformer(CycleGAN):
     warm: steps at the start in which the generators only learn to restore what their own noise left out (a denoising auto-encoder)
     and to say what a lexicon says (a to b, b to a), pseudo-pairs, which go on with weight `pairs`.
     other: weight of the other style's real sentences beside the fakes. penalty: weight of WGAN-GP's gradient penalty, 0: none.
+    entropy: weight of the choices' entropy, in nats a word: a word that is sure of itself is slow to change, though the critic sees it.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class StyleTransformer(CycleGAN):
         pairs: float = 1.0,
         other: float = 1.0,
         penalty: float = 0.0,
+        entropy: float = 0.0,
         **kw,
     ):
         super().__init__(*args, **kw)
+        self.entropy = entropy
         self.pair_ab, self.pair_ba = lexicon or (None, None)
         self.pairs = pairs if lexicon else 0.0
         self.other, self.penalty = other, penalty
@@ -52,6 +55,9 @@ class StyleTransformer(CycleGAN):
 
     def loss_g(self, a: Sample, b: Sample) -> Iterator[Losses]:
         yield from super().loss_g(a, b)
+        if self.entropy:
+            yield dict(entropy_b=-self.entropy * entropy(self.a2b(a, like=a)))
+            yield dict(entropy_a=-self.entropy * entropy(self.b2a(b, like=b)))
         if self.pairs:
             yield self._paired(a, b)
 
