@@ -109,9 +109,9 @@ def sentences(
     warm, batch, width, blocks, kernel, layers = (
         n[key] for key in ("warm", "batch", "width", "blocks", "kernel", "layers")
     )
-    weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs")} | dict(penalty=penalty)
+    weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs", "entropy")} | dict(penalty=penalty)
     at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel")})
-    at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d", "entropy")}, **weights)
+    at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
@@ -147,15 +147,7 @@ def sentences(
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
         lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
-        common = dict(
-            warm=warm,
-            lexicon=lexicon,
-            adv=getattr(objectives, adv),
-            pool=0,
-            batch=batch,
-            entropy=n["entropy"],
-            **weights,
-        )
+        common = dict(warm=warm, lexicon=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it
