@@ -36,6 +36,7 @@ class CycleGAN(Plain):
         yield dict(
             adv_b=self.adv.g(self.d_b(fake_b)),
             cycle_a=self.cycle * restored(self.far_a, self.b2a, fake_b, a),  # F(G(x)) = x, eq. 2
+            **self.beside("b", fake_b),
         )
         del fake_b
         fake_a = self.b2a(b)
@@ -43,8 +44,13 @@ class CycleGAN(Plain):
         yield dict(
             adv_a=self.adv.g(self.d_a(fake_a)),
             cycle_b=self.cycle * restored(self.far_b, self.a2b, fake_a, b),
+            **self.beside("a", fake_a),
         )
         del fake_a
         if self.identity:  # F(x) = x and G(y) = y, section 5.2
             yield dict(identity_a=self.identity * restored(self.far_a, self.b2a, a, a))
             yield dict(identity_b=self.identity * restored(self.far_b, self.a2b, b, b))
+
+    def beside(self, side: str, fake: Sample) -> Losses:
+        """Further terms of a translation into a side."""
+        return {}

@@ -55,11 +55,11 @@ class StyleTransformer(CycleGAN):
 
     def loss_g(self, a: Sample, b: Sample) -> Iterator[Losses]:
         yield from super().loss_g(a, b)
-        if self.entropy:
-            yield dict(entropy_b=-self.entropy * entropy(self.a2b(a, like=a)))
-            yield dict(entropy_a=-self.entropy * entropy(self.b2a(b, like=b)))
         if self.pairs:
             yield self._paired(a, b)
+
+    def beside(self, side: str, fake: Sample) -> Losses:
+        return {f"entropy_{side}": -self.entropy * entropy(fake)} if self.entropy else {}
 
     def _paired(self, a: Sample, b: Sample) -> Losses:
         if not self.pairs:
