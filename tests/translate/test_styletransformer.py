@@ -58,6 +58,14 @@ def test_entropy_by_hand():
     torch.testing.assert_close(entropy(fake), torch.tensor(4.0).log() / 2)
 
 
+def test_sure_words_cost_where_entropy_has_a_weight():
+    a, b = batch_of(recipe_of(StyleTransformer, "tokens")).values()
+    system = style_transformer(entropy=0.5)
+    losses = merged(system.loss_g(a, b))
+    torch.testing.assert_close(losses["entropy_b"], -0.5 * entropy(system.a2b(a, like=a)))
+    assert {"entropy_a", "entropy_b"} & set(merged(style_transformer().loss_g(a, b))) == set()
+
+
 def test_within_sums_neighbours():
     each = torch.tensor([[1.0, 2.0, 4.0, 8.0]])
     assert within(each, 0).tolist() == [[1, 2, 4, 8]]
