@@ -282,7 +282,8 @@ def _pad(x: Tensor, multiple: int) -> Tensor:
 def _tile_for(x: Tensor) -> int:
     """0 (whole), or a tile's side where the network's activations, about 1.5 kB a pixel, would not fit in what is free."""
     if x.device.type == "cuda":
-        free = torch.cuda.mem_get_info(x.device)[0]
+        kept = torch.cuda.memory_reserved(x.device) - torch.cuda.memory_allocated(x.device)  # by torch, for what comes
+        free = torch.cuda.mem_get_info(x.device)[0] + kept
     else:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4 * 2**30
     return 0 if x.shape[0] * x.shape[-1] * x.shape[-2] * 1500 < 0.7 * free else 512

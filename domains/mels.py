@@ -6,6 +6,7 @@ The spectrogram is HiFi-GAN's (arXiv:2010.05646, the authors' `meldataset.py`), 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -130,16 +131,12 @@ class Mels:
     def collate(self, items: list[Sample]) -> Sample:
         return Sample(torch.stack([s.x for s in items])[:, None])
 
-    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        mean, std = torch.tensor([self.mean, self.std], device=like.device)[..., None]  # [M,1] each
-        return mean, std
-
     def normalise(self, s: Sample) -> Sample:
-        mean, std = self._statistics(s.x)
+        mean, std = statistics(tuple(self.mean), tuple(self.std), s.x.device)
         return Sample((s.x - mean) / std, s.mask, s.label)
 
     def denormalise(self, s: Sample) -> Sample:
-        mean, std = self._statistics(s.x)
+        mean, std = statistics(tuple(self.mean), tuple(self.std), s.x.device)
         return Sample(s.x * std + mean, s.mask, s.label)
 
     def blank(self, n: int) -> Sample:
@@ -195,6 +192,13 @@ class Mels:
 
     def critic(self, **kw) -> nn.Module:
         return FramePatchCritic(BANDS, **kw)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def statistics(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """[M,1] each; kept, so that a batch waits for no copy to the device."""
+    return torch.tensor(mean, device=device)[:, None], torch.tensor(std, device=device)[:, None]
 
 
 def prepared(wave: np.ndarray, rate: int, name: str) -> tuple[np.ndarray, float]:

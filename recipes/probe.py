@@ -33,7 +33,7 @@ def probe(
         os.environ["UNPAIRED_DATA"] = data_root
     where = runtime.start(device)
     config = saved_config(Path(run))
-    found = checkpoint.load_latest(Path(run), where)
+    found = checkpoint.load_latest(Path(run))
     if config.get("recipe") != "gan" or not found:
         raise UserError(f"{run} holds no critic: give a run of scripts/gan.py with its checkpoints")
     recipe = gan(**config["args"])

@@ -245,7 +245,7 @@ def initialise(system: System, path: Path, data: dict) -> System:
                 f"--init-from {path}: its vocabulary is not the one of these sentences, so that its weights mean other words; "
                 "give the files that it was trained on, or start without it"
             )
-    found = checkpoint.load_latest(path, torch.device("cpu")) if (path / "checkpoints").is_dir() else None
+    found = checkpoint.load_latest(path) if (path / "checkpoints").is_dir() else None
     tensors = found[1]["parameters"] | found[1]["ema"] if found else bundle.load_bundle(bundle_folder(path))[0]
     try:
         unexpected = system.load_state_dict(tensors, strict=False).unexpected_keys

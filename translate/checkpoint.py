@@ -95,8 +95,8 @@ def save(out: Path, step: int, shared: dict, own: dict, keep: int) -> None:
     runtime.barrier()
 
 
-def load_latest(out: Path, device: torch.device) -> tuple[int, dict, dict] | None:
-    """(step, shared, own) of the newest sound checkpoint; damaged ones are passed over with a warning.
+def load_latest(out: Path) -> tuple[int, dict, dict] | None:
+    """(step, shared, own) of the newest sound checkpoint, on the CPU; damaged ones are passed over with a warning.
 
     None where there is no checkpoint at all.
     """
@@ -113,7 +113,7 @@ def load_latest(out: Path, device: torch.device) -> tuple[int, dict, dict] | Non
                     "start as many, or choose another --out"
                 )
             parts = (folder / "shared.pt", folder / f"rank{runtime.rank()}.pt")
-            return step_of(folder), *(torch.load(part, map_location=device, weights_only=True) for part in parts)
+            return step_of(folder), *(torch.load(part, map_location="cpu", weights_only=True) for part in parts)
         except UNREADABLE as error:
             sys.stderr.write(f"warning: {folder} is damaged ({reason(error)}); trying the one before\n")
     if found:

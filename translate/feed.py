@@ -31,7 +31,10 @@ def batches(
 
     def draw(i: int) -> dict[str, Sample]:
         start = i * batch + runtime.rank() * share
-        return {key: data[key].rows(range(start, start + share)) for key in (chosen(i) if chosen else data)}
+        samples = {key: data[key].rows(range(start, start + share)) for key in (chosen(i) if chosen else data)}
+        if device.type == "cuda":  # a copy from pageable memory waits for all that the device has been given to do
+            samples = {key: s.map(torch.Tensor.pin_memory) for key, s in samples.items()}
+        return samples
 
     with ThreadPoolExecutor(1, "feed") as thread:
         ahead = [thread.submit(draw, i) for i in range(first, min(first + 2, last))]

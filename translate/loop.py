@@ -24,6 +24,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, device: torch.device):
         self.run, self.device = recipe.run, device
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes: the fastest kernels are worth a search
         runtime.seed_all(self.run.seed)  # equal weights on all processes
         self.system: System = runtime.place(recipe.system(), device)
         runtime.seed_all(self.run.seed + 1 + runtime.rank())  # noise of their own
@@ -150,7 +151,7 @@ class Trainer:
                 state |= {key: torch.empty_like(p).copy_(t) for key, t in state.items() if t.shape == p.shape}
         for name, t in self.ema.average.items():
             t.copy_(shared["ema"][name])
-        runtime.set_random_states({k: t.cpu() for k, t in own["random"].items()})
+        runtime.set_random_states(own["random"])
 
     def _parameter_names(self) -> set[str]:
         return {name for name, _ in self.system.named_parameters(remove_duplicate=False)}
@@ -244,7 +245,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
 
 def resume(trainer: Trainer, out: Path) -> list[str]:
     """Loads the newest sound checkpoint; returns what the user should know."""
-    found = checkpoint.load_latest(out, trainer.device)
+    found = checkpoint.load_latest(out)
     if not found:
         return []
     _, shared, own = found
@@ -293,8 +294,9 @@ def title(row: str, keys: Iterable[str]) -> str:
 
 @contextmanager
 def showing(trainer: Trainer):
-    """Averaged weights, no gradients, and training's random numbers left alone."""
-    with trainer.ema.swapped(), runtime.preserved_randomness(), torch.no_grad():
+    """Averaged weights, no gradients, and training's random numbers left alone; no search for kernels: whole items have many shapes."""
+    fixed = torch.backends.cudnn.flags(enabled=True, benchmark=False)
+    with trainer.ema.swapped(), runtime.preserved_randomness(), torch.no_grad(), fixed:
         trainer.system.eval()
         yield
         trainer.system.train()

@@ -40,7 +40,6 @@ def start(device: str = "auto") -> torch.device:
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = True
     if "RANK" in os.environ and not dist.is_initialized():
         # gloo beside nccl: stop flags travel as CPU tensors, so that no step waits for the device
         backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
@@ -94,7 +93,9 @@ def average_gradients(parameters: list[Tensor]) -> None:
     """One flat all-reduce. Raises where processes disagree about which parameters were used."""
     if world_size() == 1:
         return
-    used = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+    used = torch.tensor(
+        [p.grad is not None for p in parameters], dtype=torch.long
+    )  # the host's: no wait for the device
     flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
     counts = used.clone()
     dist.all_reduce(counts)  # before the flat one, whose length would differ

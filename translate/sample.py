@@ -38,7 +38,9 @@ class Sample:
         return self.map(lambda t: t[rows])
 
     def to(self, device) -> Sample:
-        return self.map(lambda t: t.to(device, non_blocking=True))
+        """Not waited for where it leaves the host; what comes back is there when this returns."""
+        ahead = torch.device(device).type != "cpu"
+        return self.map(lambda t: t.to(device, non_blocking=ahead))
 
     def detach(self) -> Sample:
         return self.map(Tensor.detach)

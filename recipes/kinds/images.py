@@ -184,8 +184,8 @@ class Judge:
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
         self.load()
-        net, device = self.net, next(system.parameters()).device
-        scores = {}
+        device, scores = next(system.parameters()).device, {}
+        net = self.net.to(device)
         for source, target in directions(data):
             folder = data[source]
             if target not in self.real:

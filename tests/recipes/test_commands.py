@@ -21,7 +21,7 @@ import yaml
 
 from recipes import console, launch
 from recipes.kinds.images import Judge as ImageJudge
-from tests.cases import CPU, draw, paint
+from tests.cases import draw, paint
 from tests.quick import cheap
 from tests.translate.test_resume import differing, end_of, tensors
 from translate import bundle, checkpoint
@@ -291,7 +291,7 @@ def test_a_loss_that_is_not_finite_ends_with_two(trained, tmp_path, capsys, monk
     assert str(tmp_path / "run" / "checkpoints" / "step_00000012") in said
     page = (tmp_path / "run" / "index.html").read_text()
     assert "failed" in page and "cycle_a is not finite" in page
-    assert checkpoint.load_latest(tmp_path / "run", CPU)[0] == 12
+    assert checkpoint.load_latest(tmp_path / "run")[0] == 12
 
 
 def test_damaged_checkpoints_are_passed_over(trained, tmp_path, capsys):
@@ -322,7 +322,7 @@ def test_training_starts_from_another_runs_weights(trained, pictures, tmp_path, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "train_step", remember)
         assert run(*argv[:-1], tmp_path / "tuned", "--init_from", out, name=name) == 130
-    shared = checkpoint.load_latest(out, CPU)[1]
+    shared = checkpoint.load_latest(out)[1]
     expected = shared["parameters"] | shared["ema"]  # as it would be used: averaged where there is an average
     assert all(np.array_equal(begun[key], t) for key, t in expected.items())
     bigger = [*argv[:-1], tmp_path / "bigger", "--init_from", out, "--width", 8]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cases import CPU, Hostile
+from tests.cases import Hostile
 from translate import checkpoint, runtime
 from translate.checkpoint import checkpoints, load_latest, save, step_of, write_file
 from translate.errors import UserError, reason
@@ -31,14 +31,14 @@ def saved(out: Path, *steps: int, keep: int = 2) -> Path:
 
 def loaded(out: Path) -> int:
     """The step that is found; its tensors are those of that step."""
-    step, shared, own = load_latest(out, CPU)
+    step, shared, own = load_latest(out)
     assert shared["step"] == step and torch.equal(shared["weights"], torch.full((300,), float(step)))
     assert torch.equal(own["buffers"]["pool"], torch.arange(9) + step)
     return step
 
 
 def test_what_is_saved_is_loaded_and_the_last_ones_are_kept(tmp_path):
-    assert load_latest(tmp_path, CPU) is None
+    assert load_latest(tmp_path) is None
     saved(tmp_path, 9, 10, 100, keep=2)
     assert [step_of(p) for p in checkpoints(tmp_path)] == [100, 10]
     assert loaded(tmp_path) == 100
@@ -108,7 +108,7 @@ def test_where_none_is_sound_nothing_starts_anew(tmp_path):
     for folder in checkpoints(out):
         truncate(folder, "shared.pt")
     with pytest.raises(UserError, match="none of its 2 checkpoints can be read; choose another --out, or delete it"):
-        load_latest(out, CPU)
+        load_latest(out)
 
 
 @pytest.mark.parametrize("file", ["shared.pt", "rank0.pt"])
@@ -134,7 +134,7 @@ def test_another_number_of_processes_is_refused(tmp_path, monkeypatch):
     saved(tmp_path, 1)
     monkeypatch.setattr(runtime, "world_size", lambda: 4)
     with pytest.raises(UserError, match="written by 1 processes, this run has 4: start as many"):
-        load_latest(tmp_path, CPU)
+        load_latest(tmp_path)
 
 
 # every point at which a save touches the disk

@@ -69,3 +69,15 @@ def test_reading_ahead_ends_with_its_reader():
     assert any(t.name.startswith("feed") for t in threading.enumerate())
     reader.close()
     assert not any(t.name.startswith("feed") for t in threading.enumerate())
+
+
+def test_batches_for_a_gpu_are_pinned(monkeypatch):
+    """A copy from pageable memory would wait for the step before it."""
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda t: pinned.append(t) or t)
+    monkeypatch.setattr(Sample, "to", lambda s, device: s)
+    sources = {side: SOURCES["tokens"](side) for side in "ab"}
+    next(batches(sources, 2, 0, 1, torch.device("cuda")))
+    assert len(pinned) == 4, "ids and masks"
+    next(batches(sources, 2, 0, 1, CPU))
+    assert len(pinned) == 4

@@ -255,7 +255,7 @@ def test_a_number_that_is_not_finite_stops_the_run(player, term, poison, log_eve
         train(poisoned(recipe, player, 5, poison), tmp_path, CPU, lambda _: NoLog())
     assert "\n" not in str(said.value)
     assert [p.name for p in checkpoint.checkpoints(tmp_path)] == ["step_00000004"], "nothing was saved from it"
-    _, shared, own = checkpoint.load_latest(tmp_path, CPU)
+    _, shared, own = checkpoint.load_latest(tmp_path)
     kept = [*shared["parameters"].values(), *shared["ema"].values(), *own["buffers"].values()]
     assert all(t.isfinite().all() for t in kept if isinstance(t, torch.Tensor))
     assert train(recipe, tmp_path, CPU, lambda _: NoLog()) == 0, "and it goes on from there"
@@ -269,7 +269,7 @@ def test_looking_changes_nothing(system, kind, tmp_path):
         recipe = recipe_of(system, kind, sample_every=every, judge_every=every, save_every=every, log_every=every)
         recipe = replace(recipe, judge=lambda system, data: {"score": float(torch.rand(()))})
         assert train(recipe, tmp_path / name, CPU, lambda _: NoLog()) == 0
-        finals.append(checkpoint.load_latest(tmp_path / name, CPU)[1]["parameters"])
+        finals.append(checkpoint.load_latest(tmp_path / name)[1]["parameters"])
     assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0] | finals[1])
 
 

@@ -91,7 +91,7 @@ def worker(rank: int, port: int, out: Path) -> None:
 
 def ended(recipe, out: Path) -> Trainer:
     trainer = Trainer(recipe, CPU)
-    trainer.load(*checkpoint.load_latest(out, CPU)[1:])
+    trainer.load(*checkpoint.load_latest(out)[1:])
     return trainer
 
 
@@ -172,4 +172,4 @@ def test_another_number_of_processes_is_refused(two):
     with pytest.raises(
         UserError, match="written by 2 processes, this run has 1: start as many, or choose another --out"
     ):
-        checkpoint.load_latest(two / NAMES[0] / "whole", CPU)
+        checkpoint.load_latest(two / NAMES[0] / "whole")

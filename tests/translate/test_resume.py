@@ -37,7 +37,7 @@ def differing(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> list[st
 
 def end_of(out) -> dict[str, torch.Tensor]:
     """Every tensor that a finished run left: its last checkpoint's, and the bundle's."""
-    step, *states = checkpoint.load_latest(out, CPU)
+    step, *states = checkpoint.load_latest(out)
     return tensors(*states, bundle.load_bundle(out / "final")[0])
 
 
@@ -142,7 +142,7 @@ def test_more_steps_stretch_the_schedule_and_say_so(tmp_path):
     assert train(longer(recipe, steps=5), tmp_path, CPU, lambda _: log) == 0
     assert log.notes[0] == "resuming at step 2"
     assert "--steps was 2, now 5" in log.notes[1] and "stretched" in log.notes[1] and len(log.notes) == 2
-    assert checkpoint.load_latest(tmp_path, CPU)[0] == 5
+    assert checkpoint.load_latest(tmp_path)[0] == 5
 
 
 def test_another_thread_count_is_said(tmp_path):

@@ -1,16 +1,14 @@
-"""What the fast path must not change: losses, gradients, layouts, bits after a resume; and that no step waits for the device."""
+"""What the fast path must not change: losses, gradients, layouts, bits after a resume. That no step waits: test_device."""
 
 import copy
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.cases import CASES, CPU, NAMES, batch_of, recipe_of
+from tests.cases import CPU, batch_of, recipe_of
 from translate import runtime
-from translate.feed import batches
-from translate.loop import Trainer, draws
+from translate.loop import Trainer
 from translate.modules.cycle import Pair
 from translate.nets.layers import InstanceNorm, Reflected, init_gan
 from translate.nets.patch import PatchCritic
@@ -118,41 +116,6 @@ def test_step_in_float32_and_bf16_against_float64(batch, layout, monkeypatch):
     _, stock = loss_and_gradient(net, x, torch.contiguous_format, "bf16")
     ours, stock = (F.cosine_similarity(g.double(), slope, 0).item() for g in (ours, stock))
     assert ours > 0.9 and ours >= stock - 0.01, (ours, stock)
-
-
-class Waits(TorchDispatchMode):
-    """Operations whose result the host reads."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, f, types, args=(), kwargs=None):
-        if f._overloadpacket.__name__ in (
-            "_local_scalar_dense",
-            "nonzero",
-            "masked_select",
-            "is_nonzero",
-            "unique",
-            "_unique2",
-            "equal",
-        ):
-            self.found.append(f._overloadpacket.__name__)
-        return f(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
-def test_no_step_waits_for_the_device(system, kind, monkeypatch):
-    monkeypatch.setattr(
-        F, "one_hot", lambda x, n: torch.eye(n, dtype=torch.long)[x]
-    )  # checks its range, but on a CPU only
-    recipe = recipe_of(system, kind)
-    trainer = Trainer(recipe, CPU)
-    feed = batches(recipe.data, 2, 0, 3 * draws(trainer.system), CPU)
-    trainer.train_step(feed)
-    with Waits() as waits:
-        trainer.train_step(feed)
-    assert not waits.found
 
 
 def test_convolutions_are_channels_last_in_a_trainer():

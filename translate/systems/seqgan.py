@@ -14,7 +14,7 @@ from ..nets.sequence import END
 from ..sample import Sample
 from ..system import Losses, Update
 from .generative import Generative
-from .styletransformer import reinforce
+from .styletransformer import reinforce, scaled
 
 
 class SeqGAN(Generative):
@@ -59,9 +59,7 @@ class SeqGAN(Generative):
         value = self.value(fake)  # [B,T]
         count = fake.mask.sum(0).clamp(min=1)
         advantage = value - value.where(fake.mask, 0).sum(0) / count  # against what is usual at this place
-        spread = advantage[fake.mask].std(correction=0)
-        advantage = advantage / torch.where(spread > 1e-6, spread, 1.0)
-        losses = dict(policy_x=reinforce(fake, advantage) * len(fake) / fake.mask.sum())
+        losses = dict(policy_x=reinforce(fake, scaled(advantage, fake.mask)) * len(fake) / fake.mask.sum())
         if self.likelihood:
             losses["likelihood_x"] = self.likelihood * self.X.distance(self.g(self.noise(len(x)), like=x), x)
         return losses

@@ -106,9 +106,7 @@ class Rewarded:
         with torch.no_grad(), evaluating(there, back):
             greedy = there(s)
             baseline = self._rewards(critic, greedy, back(greedy, like=s), s)
-            advantage = self._rewards(critic, fake, told, s) - baseline
-            spread = advantage[fake.mask].std(correction=0)
-            advantage = advantage / torch.where(spread > 1e-6, spread, 1.0)  # of a single sentence there is none
+            advantage = scaled(self._rewards(critic, fake, told, s) - baseline, fake.mask)
         return reinforce(fake, advantage) * len(fake) / fake.mask.sum()  # a word, as the other terms are
 
     def _rewards(self, critic: nn.Module, fake: Sample, back: Sample, s: Sample) -> Tensor:
@@ -155,6 +153,14 @@ def within(each: Tensor, reach: int | None) -> Tensor:
     if reach is None:
         return each.sum(1, keepdim=True).expand_as(each)
     return F.avg_pool1d(each[:, None], 2 * reach + 1, 1, reach)[:, 0] * (2 * reach + 1)
+
+
+def scaled(x: Tensor, mask: Tensor) -> Tensor:
+    """[B,T], its standard deviation over the mask 1; as it is where that is zero, as of a single sentence. No wait for the host."""
+    n = mask.sum()
+    mean = x.where(mask, 0).sum() / n
+    spread = ((x - mean).square().where(mask, 0).sum() / n).sqrt()
+    return x / torch.where(spread > 1e-6, spread, 1.0)
 
 
 def reinforce(drawn: Sample, advantage: Tensor) -> Tensor:
