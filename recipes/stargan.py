@@ -20,6 +20,7 @@ def stargan(
     adv: Literal["hinge", "least_squares", "non_saturating", "wasserstein"] = "hinge",
     penalty: float = 0.0,
     critic_steps: int = 1,
+    warm: float | None = None,
     **numbers,
 ) -> Recipe:
     """Translate between any number of collections with one generator, which is told what is wanted. StarGAN, arXiv:1711.09020.
@@ -37,6 +38,7 @@ def stargan(
         adv: adversarial objective.
         penalty: weight of the critic's gradient penalty (WGAN-GP).
         critic_steps: of the critic to one of the generator.
+        warm: share of the steps ahead of the cycle, in which the generator learns what each domain becomes; of pictures a third.
     """
     from translate.errors import at_least
 
@@ -49,10 +51,13 @@ def stargan(
 
         n = len(p.domains)
         weights = {key: p.n[key] for key in ("cycle", "identity", "named", "penalty", "critic_steps")}
+        weights["warm"] = round(p.n["warm"] * p.n["steps"])
         g, d = p.direction(p.A, p.A, styles=n), Naming(p.critic(p.A), n)
         return StarGAN(p.domains, g, d, adv=OBJECTIVES[adv], **weights, **p.replay())
 
-    own = dict(cycle=cycle, identity=identity, named=named, adv=adv, penalty=penalty, critic_steps=critic_steps)
+    own = dict(
+        cycle=cycle, identity=identity, named=named, adv=adv, penalty=penalty, critic_steps=critic_steps, warm=warm
+    )
     return translation(
         "StarGAN", "Choi et al. 2018, arXiv:1711.09020", system, own, domains or a, None if domains else b, **numbers
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -17,17 +19,19 @@ class Pool(nn.Module):
     once `size` old ones are there. A pool of size 0 hands out the last ones. Everything lives in buffers, so a checkpoint
     holds it, on the device, and no call waits for the host.
 
-    batch: rows of one step over all processes and micro-batches.
+    batch: rows of one step over all processes and micro-batches. labelled: fakes keep their labels.
     """
 
-    def __init__(self, domain: Domain, size: int, batch: int):
+    def __init__(self, domain: Domain, size: int, batch: int, labelled: bool = False):
         super().__init__()
         self.domain, self.batch = domain, batch // runtime.world_size()
         self.size = -(-size // self.batch) * self.batch  # whole batches, so that one `get` never half fills it
         self.ready = False
         for name, n in (("new", self.batch), ("old", self.size)):
             for key, t in vars(domain.blank(n)).items():
-                self.register_buffer(f"{name}_{key}", t)
+                self.register_buffer(
+                    f"{name}_{key}", torch.zeros(n, dtype=torch.long) if labelled and key == "label" else t
+                )
         self.register_buffer("placed", torch.zeros((), dtype=torch.long))  # rows put so far, modulo batch
         self.register_buffer("taken", torch.zeros((), dtype=torch.long))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))  # rows of `old` in use
@@ -43,7 +47,8 @@ class Pool(nn.Module):
     @torch.no_grad()
     def put(self, fake: Sample) -> None:
         self.ready = True
-        _write(self._rows("new"), self._walk(self.placed, len(fake)), self.domain.harden(fake.detach()))
+        hard = replace(self.domain.harden(fake.detach()), label=fake.label)
+        _write(self._rows("new"), self._walk(self.placed, len(fake)), hard)
 
     @torch.no_grad()
     def get(self, n: int) -> Sample:

@@ -66,6 +66,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         lr=2e-4 if full or small else 3e-4,
         cycle=10.0 if full or small else 1.5,
         identity=5.0 if full and not small else 0.0,
+        warm=1 / 3,
         pool=50,
         generator="resnet" if full or digits else "residual",
         width=64 if full else 32,

@@ -55,6 +55,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         lr_d=1e-4 if full else 2e-4,
         cycle=2.0,
         identity=0.5,
+        warm=0.0,
         pool=50,
         generator="gated",
         width=256 if full else 128,

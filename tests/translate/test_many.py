@@ -5,12 +5,14 @@ import torch
 from torch import nn
 
 from domains.images import Images
-from tests.cases import CPU, recipe_of, trainer_of
+from tests.cases import CPU, CRITIC, EVERY, batch_of, recipe_of, three_sides, trainer_of
 from tests.translate.test_systems import Add, Mean
 from translate.adv import least_squares
 from translate.feed import drawn
+from translate.modules.conditional import Naming
 from translate.modules.cycle import labelled, others
 from translate.nets.styled import StyledDecoder
+from translate.pool import Pool
 from translate.sample import Sample
 from translate.systems.combogan import ComboGAN
 from translate.systems.munit import MUNIT, Restyle
@@ -29,7 +31,7 @@ class Steps(nn.Module):
 
 
 class Names(nn.Module):
-    """The score is the mean; the class's logits are the mean times 0, 1 ..."""
+    """The score is the mean, of class 1 twice that; the class's logits are the mean times 0, 1 ..."""
 
     def __init__(self, n: int):
         super().__init__()
@@ -40,7 +42,7 @@ class Names(nn.Module):
 
     def look(self, s: Sample):
         mean = s.x.flatten(1).mean(1, keepdim=True)
-        return [mean], mean * torch.arange(self.n)
+        return [mean * (1 + s.label[:, None])], mean * torch.arange(self.n)
 
 
 def test_stargan_by_hand():
@@ -53,7 +55,7 @@ def test_stargan_by_hand():
     losses = {key: t.item() for key, t in system.loss_g(x=x, y=y).items()}
     name = torch.nn.functional.cross_entropy(torch.tensor([[0.0, 1.5], [0.0, -0.5]]), torch.tensor([1, 0])).item()
     assert losses == pytest.approx({
-        "adv": ((1.5 - 1) ** 2 + (-0.5 - 1) ** 2) / 2,
+        "adv": ((2 * 1.5 - 1) ** 2 + (-0.5 - 1) ** 2) / 2,
         "class_fake": 3 * name,
         "cycle": 10 * (1.0 + 1.0) / 2,  # x: 1.5 + 0 against 0.5; y: -0.5 + 1 against -0.5
         "identity": 5 * (0.0 + 1.0) / 2,
@@ -61,9 +63,38 @@ def test_stargan_by_hand():
     losses = {key: t.item() for key, t in system.loss_d(x=x, y=y).items()}
     name = torch.nn.functional.cross_entropy(torch.tensor([[0.0, 0.5], [0.0, -0.5]]), torch.tensor([0, 1])).item()
     assert losses == pytest.approx({
-        "d": 0.5 * ((0.5**2 + 1.5**2) / 2 + (1.5**2 + 0.5**2) / 2),
+        "d": 0.5 * ((0.5**2 + 2.0**2) / 2 + (3.0**2 + 0.5**2) / 2),  # real: 0.5, 2 * -0.5; fakes: 2 * 1.5, -0.5
         "class_real": 3 * name,
     })  # fmt: skip
+
+
+def test_the_cycle_joins_in_after_warm_steps():
+    domain = Images(size=4, channels=1)
+    system = StarGAN({"x": domain, "y": domain}, Steps(), Names(2), least_squares, warm=3, pool=0)
+    at = {step: [u.loss or u.player for u in system.updates if u.active(step)] for step in (0, 2, 3)}
+    assert at == {0: ["loss_free", "d"], 2: ["loss_free", "d"], 3: ["g", "d"]}
+    assert set(system.loss_free(x=plane(0.5), y=plane(-0.5))) == {"adv", "class_fake"}
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_critic_is_asked_about_a_class(kind):
+    domain, s = three_sides(kind)["a"].domain, batch_of(recipe_of(StarGAN, kind))["a"]
+    critic = Naming(domain.critic(**CRITIC[kind]), 3)
+    assert len(critic.lasts) > 0
+    for p in critic.critic.parameters():
+        p.data.add_(torch.randn_like(p))
+    every = [torch.cat(critic(labelled(s, label)), 1) for label in range(3)]
+    assert all((x != y).any(1).all() for i, x in enumerate(every) for y in every[:i])
+    mixed = torch.arange(len(s)) % 2 + 1
+    expected = torch.stack([every[label][row] for row, label in enumerate(mixed.tolist())])
+    torch.testing.assert_close(torch.cat(critic(labelled(s, mixed)), 1), expected)
+    torch.testing.assert_close(torch.cat(critic(s, labelled(s, mixed)), 1), expected)
+
+
+def test_pools_keep_labels():
+    pool = Pool(Images(size=4, channels=1), 0, 2, labelled=True)
+    pool.put(labelled(Sample(torch.zeros(2, 1, 4, 4)), torch.tensor([2, 1])))
+    assert pool.get(2).label.tolist() == [2, 1]
 
 
 def test_combogan_by_hand():

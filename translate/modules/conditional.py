@@ -7,6 +7,8 @@ Parts of any domain fit: nothing here knows a modality.
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -141,20 +143,50 @@ class Contrast(nn.Module):
 
 
 class Naming(nn.Module):
-    """A domain's own critic, which also names the class of what it sees: both heads read one body (StarGAN, arXiv:1711.09020,
-    section 3.1; AuxiliaryClass where a body gives one vector). The critic's `look` gives (scores, features [B,D])."""
+    """A domain's own critic, whose score is of the class that it is asked about, and which also names the class of what it sees.
+
+    Both read one body (StarGAN, arXiv:1711.09020, section 3.1; AuxiliaryClass where a body gives one vector); the score has a last
+    layer a class (StarGAN v2, arXiv:1912.01865, section 2.1): else a copy of the input, which is as real as any, is never wrong.
+    The critic's `look` gives (scores, features [B,D]). The class that is asked about: c's label, or else the sample's own.
+    """
 
     def __init__(self, critic: nn.Module, classes: int):
         super().__init__()
-        self.critic, self.classes = critic, nn.Linear(critic.features, classes)
+        self.classes = nn.Linear(critic.features, classes)
+        found = last_layers(critic) + [(head, str(len(head) - 1), head[-1]) for head in getattr(critic, "heads", ())]
+        self.lasts = [PerClass(last, classes) for *_, last in found]
+        for (module, name, _), last in zip(found, self.lasts):
+            setattr(module, name, last)
+        self.critic = critic
 
-    def forward(self, s: Sample) -> list[Tensor]:
-        return self.critic(s)
+    def forward(self, s: Sample, c: Sample | None = None) -> list[Tensor]:
+        return self.look(s, c)[0]
 
-    def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
+    def look(self, s: Sample, c: Sample | None = None) -> tuple[list[Tensor], Tensor]:
         """(scores, logits [B,classes])"""
+        for last in self.lasts:
+            last.label = (s if c is None else c).label
         scores, h = self.critic.look(s)
         return scores, self.classes(h).float()
+
+
+class PerClass(nn.Module):
+    """A layer a class; a row goes through that of `label` [B]."""
+
+    def __init__(self, layer: nn.Module, classes: int):
+        super().__init__()
+        self.layers = nn.ModuleList([layer, *(deepcopy(layer) for _ in range(classes - 1))])
+        self.label: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        every = torch.stack([layer(x) for layer in self.layers], 1)  # [B,classes,...]
+        return every[torch.arange(len(x), device=x.device), self.label]
+
+
+def last_layers(critic: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """(module, name, layer) of each layer that a critic calls `head` or `out`."""
+    found = [(m, name, getattr(m, name, None)) for m in critic.modules() for name in ("head", "out")]
+    return [(*at, last) for *at, last in found if isinstance(last, nn.Conv1d | nn.Conv2d | nn.Linear)]
 
 
 # conditions at the input

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..sample import Sample
+from .conditional import last_layers
 
 
 class BatchStatistics(nn.Module):
@@ -40,14 +41,10 @@ class BatchStatistics(nn.Module):
 
 def remember(critic: nn.Module, queue: int) -> nn.Module:
     """Batch statistics ahead of each last layer, which a critic calls `head` or `out`. Raises ValueError where there is none."""
-    found = False
-    for module in list(critic.modules()):
-        for name in ("head", "out"):
-            last = getattr(module, name, None)
-            if isinstance(last, nn.Conv1d | nn.Conv2d | nn.Linear):
-                channels = last.in_features if isinstance(last, nn.Linear) else last.in_channels
-                setattr(module, name, nn.Sequential(BatchStatistics(channels, queue), last))
-                found = True
+    found = last_layers(critic)
+    for module, name, last in found:
+        channels = last.in_features if isinstance(last, nn.Linear) else last.in_channels
+        setattr(module, name, nn.Sequential(BatchStatistics(channels, queue), last))
     if not found:
         raise ValueError("no last layer that could remember")
     return critic

@@ -2,6 +2,10 @@
 
 Code to paper: g = G, d.look = (D_src, D_cls), named = lambda_cls, cycle = lambda_rec. The paper's objective is WGAN-GP: adv wasserstein,
 penalty 10, critic_steps 5. identity is StarGAN-VC's (arXiv:1806.02169, eq. 6): told its own domain, an input stays as it is.
+
+Two things are not the paper's. Realism is judged for the wanted domain (StarGAN v2, arXiv:1912.01865, section 2.1). And the cycle joins
+in after `warm` steps: one generator comes back most easily by one change for all domains, undone by itself (of dark and light digits,
+the negative), and does not leave that again; without a cycle it first learns what each input has to become.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ class StarGAN(System):
         named: float = 1.0,
         penalty: float = 0.0,
         critic_steps: int = 1,
+        warm: int = 0,
         pool: int = 50,
         batch: int = 1,
     ):
@@ -42,8 +47,9 @@ class StarGAN(System):
         self.keys, self.first = list(domains), next(iter(domains.values()))
         self.g, self.d = g, d
         self.adv, self.cycle, self.identity, self.named, self.penalty = adv, cycle, identity, named, penalty
-        self.pool = Pool(self.first, pool, batch * len(domains))
-        self.updates = (Update("g"), Update("d", repeat=critic_steps))
+        self.pool = Pool(self.first, pool, batch * len(domains), labelled=True)
+        first = (Update("g", "loss_free", stop=warm),) if warm else ()
+        self.updates = (*first, Update("g", start=warm), Update("d", repeat=critic_steps))
 
     def players(self):
         return {"g": [self.g], "d": [self.d]}
@@ -60,26 +66,31 @@ class StarGAN(System):
 
     def loss_g(self, /, **batch: Sample) -> Losses:
         x, own = self.together(batch)
-        wanted = others(own, len(self.keys))
-        fake = self.told(wanted)(x)
+        fake, losses = self.become(x, others(own, len(self.keys)))
+        back = partial(restored, self.first.distance, self.told(own), target=x)
+        losses["cycle"] = self.cycle * back(given=fake)  # eq. 4
+        return losses | (dict(identity=self.identity * back(given=x)) if self.identity else {})
+
+    def loss_free(self, /, **batch: Sample) -> Losses:
+        """Ahead of the cycle."""
+        x, own = self.together(batch)
+        return self.become(x, others(own, len(self.keys)))[1]
+
+    def become(self, x: Sample, wanted: Tensor) -> tuple[Sample, Losses]:
+        fake = labelled(self.told(wanted)(x), wanted)
         self.pool.put(fake)
         scores, names = self.d.look(fake)
-        back = partial(restored, self.first.distance, self.told(own), target=x)
-        losses = dict(
-            adv=self.adv.g(scores),
-            class_fake=self.named * F.cross_entropy(names, wanted),  # eq. 3
-            cycle=self.cycle * back(given=fake),  # eq. 4
-        )
-        return losses | (dict(identity=self.identity * back(given=x)) if self.identity else {})
+        class_fake = self.named * F.cross_entropy(names, wanted)  # eq. 3
+        return fake, dict(adv=self.adv.g(scores), class_fake=class_fake)
 
     def loss_d(self, /, **batch: Sample) -> Losses:
         x, own = self.together(batch)
         fake = self.pool.get(len(x))
-        scores, names = self.d.look(x)
+        scores, names = self.d.look(labelled(x, own))
         losses = dict(d=self.adv.d(scores, self.d(fake)), class_real=self.named * F.cross_entropy(names, own))  # eq. 2
         if self.penalty:
             ends = (self.first.relax(s) for s in (x, fake))
-            losses["penalty"] = self.penalty * penalty.gradient(self.d, *ends)
+            losses["penalty"] = self.penalty * penalty.gradient(self.d, *ends, fake)
         return losses
 
     def sample(self, **batch: Sample) -> dict[str, Sample]:
