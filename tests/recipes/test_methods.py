@@ -22,7 +22,7 @@ CODES = ("aligned", "crossaligned", "reversal")  # nobody judges what they trans
 LACKS = {"cogan": ("layers",), "inpaint": ("layers", "pool")} | dict.fromkeys(CODES, ("layers", "pool"))
 STILL = {
     "dualgan": {"d_a.scales.0.head.bias", "d_b.scales.0.head.bias"},
-    "stargan": {"d.critic.scales.0.head.bias", "d.critic.head.bias", "d.critic.out.bias"},
+    "stargan": {f"d.critic.{last}.layers.{i}.bias" for last in ("scales.0.head", "head", "out") for i in (0, 1)},
 }
 KINDS = {
     "images": dict(size=16),
