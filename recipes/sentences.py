@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 NUMBERS = {  # of each generator, where the command line gives none
     "editor": dict(steps=1000, warm=1 / 6, pairs=1.0, batch=32, lr=1e-3, lr_d=3e-3, cycle=0.2, identity=0.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
-    "parallel": dict(steps=1200, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
+    "parallel": dict(steps=2500, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
     "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ def sentences(
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
-        steps: training steps; 1,000, 1,200 for parallel, 3,000 for seq2seq: an editor whose critics go on for long changes more and more.
+        steps: training steps; 1,000, 2,500 for parallel, 3,000 for seq2seq: an editor whose critics go on for long changes more and more.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
             (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
@@ -92,7 +92,7 @@ def sentences(
     from translate import adv as objectives
     from translate.errors import UserError, at_least
     from translate.modules.cycle import Towards
-    from translate.nets.sequence import Bottleneck, draw_word, soft, straight_through
+    from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
     from translate.recipe import Recipe, Run, intervals
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
 
@@ -133,7 +133,7 @@ def sentences(
         return backbones.Backbone(source.vocabulary, backbone, styles) if backbone else None
 
     def network(source, styles: int):
-        sample = {"gumbel": straight_through, "continuous": soft, "policy": draw_word}[way]
+        sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, steps // 2))
         reader = encoder(source, styles)
         size = reader.width if reader else width

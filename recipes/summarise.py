@@ -74,7 +74,7 @@ def summarise(
     from recipes.kinds import tokens as kind
     from translate import adv as objectives
     from translate.errors import UserError, at_least
-    from translate.nets.sequence import Bottleneck, Decoder, Encoder, Seq2Seq, draw_word, soft, straight_through
+    from translate.nets.sequence import Bottleneck, Decoder, Encoder, Seq2Seq, concrete, draw_word, straight_through
     from translate.recipe import Recipe, Run, intervals
     from translate.systems.summarise import RewardedSummarise, Summarise
 
@@ -95,7 +95,7 @@ def summarise(
     A, B = data["a"].domain, data["b"].domain
 
     def network(source, target) -> Seq2Seq:
-        sample = {"gumbel": straight_through, "continuous": soft, "policy": draw_word}[way]
+        sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, (steps - warm) // 2))
         encoder = Encoder(source.vocabulary, width, blocks, kernel=kernel, places=source.length)
         how = dict(dropout=0.3, copying=True, bottleneck=bottleneck, begins=target.begins)

@@ -50,12 +50,15 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def concrete(logits: Tensor, temperature: Tensor | float) -> Tensor:
-    """A random distribution (Maddison 2017, arXiv:1611.00712, eq. 10); its largest is a sample."""
+    """A random distribution, as the critic's continuous input (Maddison 2017, arXiv:1611.00712, eq. 10); its largest is a sample.
+
+    Without the noise (`soft`) more of a cipher's words stay swapped.
+    """
     return gumbel(logits).add_(logits).div_(temperature).softmax(-1)
 
 
 def soft(logits: Tensor, temperature: Tensor | float) -> Tensor:
-    """The distribution itself, nothing drawn (WGAN-GP, arXiv:1704.00028, section 5.4), as a critic's continuous input."""
+    """The distribution itself, nothing drawn (WGAN-GP, arXiv:1704.00028, section 5.4)."""
     return (logits / temperature).softmax(-1)
 
 
