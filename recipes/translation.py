@@ -157,8 +157,8 @@ def translation(
         lr: learning rate of Adam, 2e-4 as in the paper or 3e-4 beside the vgg critic; falls to zero over the second half.
         lr_d: that of the critics, where it should differ (two time scales, arXiv:1706.08500).
         pool: earlier fakes that the critics are shown again.
-        generator: of pictures resnet as in the paper; residual: the same, added to the input and with norms of each place (no bright
-            patches, arXiv:1912.04958), which suits small budgets; unet.
+        generator: of pictures resnet as in the paper; residual: the same, added to the input, which suits small budgets, and above 64
+            pixels with norms of each place, without which bright patches grow (arXiv:1912.04958, section 2); unet.
         width: channels of the generators' first layer (and of the critics').
         blocks: residual blocks between a generator's ends.
         critic: of pictures: patch as in the paper, which learns from pixels; vgg, small heads on a pretrained network's features

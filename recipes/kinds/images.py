@@ -89,7 +89,7 @@ def direction(source: Domain, target: Domain, generator: str, width: int, blocks
         depth = max(d for d in range(2, 6) if source.size % 2**d == 0)
         return init_gan(UNet(target.channels, width, depth))
     if generator == "residual":
-        numbers = dict(width=width, down=down, local=True)
+        numbers = dict(width=width, down=down, local=source.size > 64)  # on small pictures no patches were seen
         return Residual(
             target.channels, source.encoder(blocks=blocks, **numbers), target.decoder(resize=True, **numbers)
         )
