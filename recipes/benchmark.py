@@ -24,7 +24,7 @@ GOALS = {
     "dcgan_64_b64": (5.0, None),
     "wgangp_64_b64": (5.0, None),
 }
-PARTS = ("step", "inference", "data", "memory", "gan")
+PARTS = ("step", "inference", "data", "memory", "gan", "sequences", "ranks")
 SAME = 1e-5  # largest relative difference of a loss from the reference's, float32, same weights
 
 
@@ -32,7 +32,7 @@ def benchmark(
     quick: bool = False,
     json: str | None = None,
     docs: str = "docs/benchmarks",
-    only: Literal["all", "step", "inference", "data", "memory", "gan"] = "all",
+    only: Literal["all", "step", "inference", "data", "memory", "gan", "sequences", "ranks"] = "all",
     peer: str | None = None,
     device: str = "auto",
 ) -> None:
@@ -63,8 +63,8 @@ def benchmark(
         if json:  # what is measured is kept, whatever comes after
             Path(json).write_text(dumps({"facts": facts, "rows": rows}, indent=1))
     Path(docs).mkdir(parents=True, exist_ok=True)
-    name = f"{where.type}-quick.md" if quick else f"{where.type}.md"
-    (Path(docs) / name).write_text(page(rows, facts))
+    name = "-".join([where.type, *(["quick"] if quick else []), *([only] if only != "all" else [])])
+    (Path(docs) / f"{name}.md").write_text(page(rows, facts))
     print(page(rows, facts))
 
 
@@ -81,7 +81,7 @@ def page(rows: list[dict], facts: dict) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     missed = []
-    for row in rows:
+    for row in (row for row in rows if "ratio" in row):
         low, high = row["spread"]
         goal = "" if row["goal"] is None else f"≥ {row['goal']:g}" + (f", {row['stretch']:g}" if row["stretch"] else "")
         n = row.get("items", 1)
@@ -106,7 +106,14 @@ def page(rows: list[dict], facts: dict) -> str:
             "(a step, a picture).", "", "| measured peak, GFLOP/s | forward | backward |", "|---|---|---|"]  # fmt: skip
     for name, speed in facts["peaks"].items():
         out.append(f"| {name} | {speed['forward']:.0f} | {speed.get('backward', 0):.0f} |")
-    met = [row["name"] for row in rows if row["goal"] and row["ratio"] >= row["goal"]]
+    alone = [row for row in rows if "value" in row]
+    if alone:
+        out += ["", "| without a reference | |", "|---|---|"]
+        out += [
+            f"| {r['name']} | {r['value']:.3g} {r['unit']} ({r['spread'][0]:.3g} to {r['spread'][1]:.3g}) |"
+            for r in alone
+        ]
+    met = [row["name"] for row in rows if row.get("goal") and row["ratio"] >= row["goal"]]
     return "\n".join([*out, "", f"Goals met: {', '.join(met) or 'none'}.", "", *[f"- {line}" for line in missed], ""])
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto") -> None:
-    """Time CycleGAN's step against side, batch and width, on voices and on sentences; write a page under docs/.
+    """Time CycleGAN's step against side, batch and width, on voices and on sentences; write a page and a drawing under docs/.
 
     Args:
         rounds: of which the median is kept.
-        docs: the folder that the page is written into.
+        docs: the folder that they are written into.
         device: auto, cpu or cuda.
     """
     from recipes import measure
@@ -23,13 +23,14 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
         "# What a step costs", "",
         f"Written by `python scripts/curves.py` on {facts['date']}: {facts['device']}, torch {facts['torch']}. Medians of {rounds} rounds, "
         f"{clock.what}, interleaved within a table. CycleGAN with ResNet-9 generators and identity loss; 64 pixels, batch 1, 64 "
-        "channels where nothing else is said.",
+        "channels where nothing else is said.", "", f"![seconds a step](curves-{where.type}.svg)",
     ]  # fmt: skip
     axes = {
         "side, pixels": {n: dict(side=n) for n in (64, 96, 128)},
         "batch": {n: dict(batch=n) for n in (1, 2, 4)},
         "width, channels": {n: dict(width=n) for n in (16, 32, 64)},
     }
+    found: dict[str, dict[int, tuple[float, float]]] = {}
     for axis, points in axes.items():
         trainers = {
             f"{n} {kind}": cyclegan_trainer(where, **dict(side=64, batch=1, precision=kind) | how)
@@ -45,6 +46,7 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
         for n in points:
             fp32, bf16 = timed[f"{n} fp32"], timed[f"{n} bf16"]
             gflop = bf16.counted.flop / 1e9
+            found.setdefault(axis, {})[n] = fp32.seconds, bf16.seconds
             out.append(
                 f"| {n} | {fp32.seconds:.3g} | {bf16.seconds:.3g} | {bf16.ratio_to(fp32)[0]:.2f} | {gflop:.0f} | {gflop / bf16.seconds:.0f} |"
             )
@@ -59,7 +61,25 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
         out.append(f"| {name} | {fp32.seconds:.3g} | {bf16.seconds:.3g} | {bf16.ratio_to(fp32)[0]:.2f} | {share:.1%} |")
     Path(docs).mkdir(parents=True, exist_ok=True)
     (Path(docs) / f"curves-{where.type}.md").write_text("\n".join([*out, ""]))
+    draw(found, Path(docs) / f"curves-{where.type}.svg")
     print("\n".join(out))
+
+
+def draw(found: dict[str, dict[int, tuple[float, float]]], path: Path) -> None:
+    """Axis -> number -> seconds in float32 and in bfloat16; both scales logarithmic, so that a straight line is a power."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((9, 3), layout="constrained")
+    for axes, (axis, points) in zip(figure.subplots(1, len(found), sharey=True), found.items()):
+        for kind, seconds in zip(("fp32", "bf16"), zip(*points.values())):
+            axes.loglog([*points], seconds, "o-", label=kind)
+        axes.set(xlabel=axis)
+        axes.set_xticks([*points], [*map(str, points)])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    axes.legend()
+    figure.supylabel("seconds a step")
+    figure.savefig(path)
 
 
 def _step(trainer, feed):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,12 +23,13 @@ from torch import nn
 from domains.folder import Folder
 from domains.images import Images
 from domains.sources import Files, find
+from domains.vocoders import HOP, RATE, vocoder
 from recipes.benchmark import GOALS, SAME
 from recipes.cyclegan import cyclegan
 from recipes.gan import gan
-from recipes.measure import Clock, Variant, floor, interleaved, peak_memory
+from recipes.measure import Clock, Timed, Variant, floor, interleaved, peak_memory
 from recipes.translator import Translator
-from translate import bundle
+from translate import bundle, runtime
 from translate.errors import UserError
 from translate.feed import batches
 from translate.loop import Trainer
@@ -166,9 +169,95 @@ class Bench:
                 rows.append(self.row(row, timed, kind) | self.shares(timed, kind))
         return rows
 
+    def sequences(self) -> list[dict]:
+        """Voices and sentences at the laptop's defaults: a training step, and translating, without and with the vocoder."""
+        rows = []
+        for name, sides in {"voice": ("slt", "rms"), "text": ("old", "modern")}.items():
+            ours = {kind: shipped_trainer(self.device, *sides, kind)[:2] for kind in ("fp32", "bf16")}
+            timed = self.rounds({kind: partial(t.train_step, feed) for kind, (t, feed) in ours.items()}, 3, 7)
+            rows += [absolute(f"{name}_step_{kind}", "steps a second", 1, timed[kind]) for kind in ours]
+            batch = next(ours["fp32"][1])["a"]
+            if name == "voice":
+                s, unit = Sample(torch.cat([batch.x[:1]] * 8, -1)), "times real time"
+                amount = s.x.shape[-1] * HOP / RATE
+            else:
+                s, unit, amount = Sample.cat([batch] * 4), "sentences a second", 4 * len(batch)
+            variants = {kind: partial(translated, t, kind, s) for kind, (t, _) in ours.items()}
+            if name == "voice":
+                variants["vocoder"] = partial(vocoder(), ours["fp32"][0].system.B.denormalise(s).x[0, 0].cpu())
+            timed = self.rounds(variants, 3, 7)
+            rows += [absolute(f"{name}_{kind}", unit, amount, timed[kind]) for kind in variants]
+        return rows
+
+    def ranks(self) -> list[dict]:
+        """CycleGAN's step of 64 pixels and batch 4 by one process and by two that share it; gloo on a CPU, a thread each."""
+        (one,), two = (in_processes(n, 3 if self.quick else 8) for n in (1, 2))
+        for key, value in one["means"].items():  # of the first step; Adam makes much of rounding in later ones
+            mean = sum(process["means"][key] for process in two) / 2
+            if abs(mean - value) > 1e-3 * max(abs(value), 0.1):
+                raise AssertionError(f"{key} is {mean:.7g} of two processes, {value:.7g} of one")
+        costs = [
+            one["cpu"] / sum(process["cpu"] for process in two),
+            one["wall"] / max(process["wall"] for process in two),
+        ]
+        names = ("ranks_2_efficiency", "one process's processor seconds over both of two"), ("ranks_2_speedup", "times as quick by the clock")  # fmt: skip
+        return [dict(name=n, unit=u, value=v, spread=(v, v)) for (n, u), v in zip(names, costs)]
+
+
+def absolute(name: str, unit: str, amount: float, timed: Timed) -> dict:
+    """`amount` of something a round, as a speed."""
+    value, *spread = (amount / seconds for seconds in (timed.seconds, max(timed.cost), min(timed.cost)))
+    return dict(name=name, unit=unit, value=value, spread=tuple(spread), rounds=len(timed.cost))
+
+
+@torch.inference_mode()
+def translated(trainer: Trainer, precision: str, s: Sample) -> None:
+    system = trainer.system.eval()
+    with runtime.autocast(trainer.device, precision):
+        system.A.whole(system.translator("b"), s)
+
+
+def in_processes(n: int, steps: int) -> list[dict]:
+    """Of each of n processes that train together: seconds of its processor and by the clock, the first step's losses and gradients' norms."""
+    import multiprocessing
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    pipes = [context.Pipe() for _ in range(n)]
+    children = [context.Process(target=_process, args=(i, n, port, steps, pipes[i][1])) for i in range(n)]
+    for child in children:
+        child.start()
+    try:
+        return [ours.recv() for ours, _ in pipes]
+    finally:
+        for child in children:
+            child.join()
+
+
+def _process(i: int, n: int, port: int, steps: int, pipe) -> None:
+    os.environ |= dict(
+        RANK=str(i), LOCAL_RANK=str(i), WORLD_SIZE=str(n), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+    )
+    torch.set_num_threads(1)
+    device = runtime.start("cpu")
+    trainer, feed = trainer_of(*cyclegan_recipe(64, 4, "fp32", 32, pool=0), device)
+
+    trainer.train_step(feed)
+    means = trainer.means()
+    runtime.barrier()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        trainer.train_step(feed)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    pipe.send(dict(wall=wall, cpu=cpu, means=means))
+    torch.distributed.destroy_process_group()
+
 
 class Fixed:
-    """A source with one batch."""
+    """A source with one batch, in turn."""
 
     name = "fixed"
 
@@ -179,7 +268,7 @@ class Fixed:
         self.batch = Sample(torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8))
 
     def rows(self, indices: range):
-        return self.batch[: len(indices)]
+        return self.batch[[i % len(self.batch) for i in indices]]
 
 
 def trainer_of(recipe, data: dict, device: torch.device) -> tuple[Trainer, object]:
@@ -206,10 +295,10 @@ def shipped_trainer(device: torch.device, a: str, b: str, precision: str) -> tup
     return trainer, feed, read
 
 
-def cyclegan_recipe(side: int, batch: int, precision: str, width: int = 64):
+def cyclegan_recipe(side: int, batch: int, precision: str, width: int = 64, **how):
     a, b = (Fixed(Images(side, side), batch, seed) for seed in (1, 2))
     recipe = cyclegan(a.domain, b.domain, batch=batch, precision=precision, budget="full", identity=5.0, cycle=10.0,
-                      generator="resnet", width=width, blocks=9, critic="patch", layers=3)  # fmt: skip
+                      generator="resnet", width=width, blocks=9, critic="patch", layers=3, **how)  # fmt: skip
     return recipe, {"a": a, "b": b}
 
 
@@ -252,6 +341,11 @@ def give_weights(ours, theirs) -> None:
                 other.bias.copy_(mine.bias)
 
 
+# a GPU's convolutions round to ten bits unless they are told not to
+exactly = partial(torch.backends.cudnn.flags, enabled=True, deterministic=True, allow_tf32=False)
+
+
+@exactly()
 def check_step(device: torch.device, side: int, batch: int = 1) -> None:
     trainer, feed = cyclegan_trainer(device, side, batch, "fp32")
     theirs, pictures = reference_step(device, side, batch)
@@ -262,6 +356,7 @@ def check_step(device: torch.device, side: int, batch: int = 1) -> None:
     assert_same(trainer.means(), theirs(*pictures))
 
 
+@exactly()
 def check_gan(device: torch.device, model: str, batch: int = 16) -> None:
     """The first loss of each player, from the same noise."""
     trainer, feed = gan_trainer(device, model, batch, "fp32")

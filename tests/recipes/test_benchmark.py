@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # as whoever runs s
 from recipes import benchmark, measure, versus
 from recipes.measure import Clock, Timed, count, interleaved
 from tests.cases import CPU
+from tests.device import mimic
 
 
 def test_a_step_has_the_references_losses_and_another_has_not(monkeypatch):
@@ -24,6 +25,8 @@ def test_a_step_has_the_references_losses_and_another_has_not(monkeypatch):
 @pytest.mark.parametrize("model", ["dcgan", "wgan-gp"])
 def test_a_gan_has_the_references_losses(model):
     versus.check_gan(CPU, model, 2)
+    with mimic() as (device, _):
+        versus.check_gan(device, model, 2)
 
 
 def test_rounds_are_interleaved_and_ratios_are_taken_round_by_round():
@@ -68,7 +71,7 @@ def test_the_command_writes_rows_and_a_table(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(versus.Bench, "data", lambda self: [row])
     benchmark.benchmark(quick=True, json=str(tmp_path / "rows.json"), docs=str(tmp_path), only="data", device="cpu")
     assert json.loads((tmp_path / "rows.json").read_text())["rows"][0]["ratio"] == 40.0
-    page = (tmp_path / "cpu-quick.md").read_text()
+    page = (tmp_path / "cpu-quick-data.md").read_text()
     assert "| data_uint8 | **40.00x** (39.00 to 41.00) | ≥ 50 |" in page and "torch " + torch.__version__ in page
     assert "`data_uint8` is 40.00x where 50x was the goal" in page and "Goals met: none" in page
 
@@ -91,6 +94,48 @@ class TrainOptions:
         for name in ("dataroot", "model", "gpu_ids", "checkpoints_dir"): parser.add_argument("--" + name)
         return parser.parse_args()
 """
+
+
+def test_what_has_no_reference_stands_in_a_table_of_its_own():
+    row = versus.absolute("text_fp32", "sentences a second", 8, Timed([2.0, 1.0, 4.0]))
+    assert row["value"] == 4 and row["spread"] == (2, 8)
+    facts = dict(date="", device="", torch="", python="", clock="", quick=True, peaks={})
+    assert "| text_fp32 | 4 sentences a second (2 to 8) |" in benchmark.page([row], facts)
+
+
+def test_a_gpus_rows_have_the_goals_names(monkeypatch):
+    """Each is reachable: goals are looked up by the names that the parts give."""
+    bench = versus.Bench(CPU, True, {})
+    bench.gpu = True
+    monkeypatch.setattr(versus.Bench, "shares", lambda *_: {})
+    for name in ("check_step", "check_gan"):
+        monkeypatch.setattr(versus, name, lambda *_: None)
+    for name in ("reference_step", "reference_gan"):
+        monkeypatch.setattr(versus, name, lambda *_: (Nothing(), ()))
+    for name in ("cyclegan_trainer", "gan_trainer"):
+        monkeypatch.setattr(versus, name, lambda *_: (Nothing(), None))
+    monkeypatch.setattr(versus, "cyclegan_translator", lambda *_: Nothing())
+    monkeypatch.setattr(versus, "jpegs", lambda *_: [Path("a.jpg")])
+    for name in ("translate", "test"):
+        monkeypatch.setattr(versus.files_of, name, lambda *_: None)
+    rows = [row for part in (bench.step, bench.inference, bench.gan) for row in part()]
+    wanted = {"step_256_b1", "step_256_b4", "infer_256_b1", "infer_256_b8", "dcgan_64_b64", "wgangp_64_b64"}
+    assert wanted <= {row["name"] for row in rows}
+    assert all(
+        row["goal"] == benchmark.GOALS[row["name"]][0] for row in rows if row["name"] in wanted - {"step_256_b4"}
+    )
+
+
+class Nothing:
+    """Stands for steps, networks and translators, and costs no time."""
+
+    def __call__(self, *_):
+        return None
+
+    def eval(self):
+        return self
+
+    train_step, files, g_a, g_b = __call__, lambda *_, **__: [], property(lambda s: s), property(lambda s: s)
 
 
 def test_a_peer_is_timed_as_it_ships(tmp_path):
