@@ -43,8 +43,10 @@ class PatchContrast(nn.Module):
         return found
 
     def forward(self, encoder: Encoder, translation: Sample, source: Sample) -> Tensor:
+        with torch.no_grad():  # what a place is compared with learns nothing by it
+            keys = self.maps(encoder, source.x)
         losses = []
-        for head, *maps in zip(self.heads, self.maps(encoder, translation.x), self.maps(encoder, source.x)):
+        for head, *maps in zip(self.heads, self.maps(encoder, translation.x), keys):
             places = torch.randperm(maps[0][0, 0].numel(), device=maps[0].device)[: self.patches]
             query, key = (F.normalize(head(x.flatten(2).mT[:, places]).float(), dim=-1) for x in maps)  # [B,N,D]
             losses.append(nce(query, key))
