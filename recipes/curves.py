@@ -70,11 +70,15 @@ def draw(found: dict[str, dict[int, tuple[float, float]]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure((9, 3), layout="constrained")
+    ticks = [2**i for i in range(-8, 9)]
+    every = [t for points in found.values() for pair in points.values() for t in pair]
     for axes, (axis, points) in zip(figure.subplots(1, len(found), sharey=True), found.items()):
         for kind, seconds in zip(("fp32", "bf16"), zip(*points.values())):
             axes.loglog([*points], seconds, "o-", label=kind)
         axes.set(xlabel=axis)
         axes.set_xticks([*points], [*map(str, points)])
+        axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        axes.set_ylim(min(every) / 1.2, max(every) * 1.2)
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     axes.legend()
