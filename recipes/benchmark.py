@@ -114,7 +114,9 @@ def page(rows: list[dict], facts: dict) -> str:
             for r in alone
         ]
     met = [row["name"] for row in rows if row.get("goal") and row["ratio"] >= row["goal"]]
-    return "\n".join([*out, "", f"Goals met: {', '.join(met) or 'none'}.", "", *[f"- {line}" for line in missed], ""])
+    if met or missed:
+        out += ["", f"Goals met: {', '.join(met) or 'none'}."]
+    return "\n".join([*out, "", *[f"- {line}" for line in missed], *([""] if missed else [])])
 
 
 def shortfall(row: dict, facts: dict) -> str:
