@@ -228,8 +228,9 @@ def in_processes(n: int, steps: int) -> list[dict]:
     context = multiprocessing.get_context("spawn")
     pipes = [context.Pipe() for _ in range(n)]
     children = [context.Process(target=_process, args=(i, n, port, steps, pipes[i][1])) for i in range(n)]
-    for child in children:
+    for child, (_, theirs) in zip(children, pipes):
         child.start()
+        theirs.close()  # so that a process that dies ends the waiting
     try:
         return [ours.recv() for ours, _ in pipes]
     finally:

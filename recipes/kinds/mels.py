@@ -29,7 +29,7 @@ from translate.sample import Sample
 from translate.system import System
 
 ITEMS = "recordings"
-BETTER = {"mcd": min, "similarity_b": max}
+BETTER = {"mcd": min, "similarity_b": max, "wer": min, "cer": min}
 ABOUT = (
     "Voices: *selected* is the checkpoint whose held-out translations have the nearest statistics to the other voice's. MCD: 24 mel-cepstra "
     "without c0, 5 ms, 16 kHz, summed along the dynamic time warping, a frame of the target. Similarity: cosine to the centroid of 25 training recordings, GE2E encoder of resemblyzer "
