@@ -12,6 +12,7 @@ NUMBERS = {  # of each generator, where the command line gives none
     "parallel": dict(steps=2500, warm=0, pairs=0.0, batch=64, lr=1e-3, lr_d=3e-3, cycle=0.1, identity=0.0, other=0.0, width=64, blocks=2, kernel=1, layers=1),
     "seq2seq": dict(steps=3000, warm=1 / 6, pairs=0.3, batch=32, lr=1e-3, lr_d=2e-3, cycle=1.0, identity=1.0, other=1.0, width=128, blocks=2, kernel=3, layers=1),
 }  # fmt: skip
+PASSES = 12  # of an editor over the smaller side, at most: later its critics know the sentences by heart, and it changes more and more
 
 
 def sentences(
@@ -56,7 +57,7 @@ def sentences(
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
             from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
-        steps: training steps; 1,000, 2,500 for parallel, 3,000 for seq2seq: an editor whose critics go on for long changes more and more.
+        steps: training steps; 1,000, fewer where that is more than 12 passes over the smaller side, 2,500 for parallel, 3,000 for seq2seq.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
             (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
@@ -103,14 +104,9 @@ def sentences(
     reading = dict(layers=0) if way == "continuous" or (way, generator) == ("gumbel", "parallel") else {}
     reading["entropy"] = 0.03 if way == "policy" else 0.1 if generator == "parallel" else 0.0
     n = NUMBERS[generator] | reading | {key: value for key, value in given.items() if value is not None}
-    steps = n["steps"]
-    if warm is None:
-        n["warm"] = round(steps * n["warm"])
-    warm, batch, width, blocks, kernel, layers = (
-        n[key] for key in ("warm", "batch", "width", "blocks", "kernel", "layers")
-    )
+    batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs", "entropy")} | dict(penalty=penalty)
-    at_least(1, steps=steps, words=words, **{key: n[key] for key in ("batch", "width", "kernel")})
+    at_least(1, words=words, **{key: n[key] for key in ("steps", "batch", "width", "kernel")})
     at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
@@ -122,6 +118,11 @@ def sentences(
     else:
         data = {"a": Folder(a, Files("a", [])), "b": Folder(b, Files("b", []))}
     A, B = data["a"].domain, data["b"].domain
+    if steps is None and generator == "editor":
+        pass_over = -(-min(len(side.train_ids) for side in data.values()) // batch)  # steps
+        n["steps"] = min(n["steps"], PASSES * pass_over)
+    steps = n["steps"]
+    warm = n["warm"] = round(steps * n["warm"]) if warm is None else warm
 
     folder, backbone = (
         (backbone, backbones.described(backbone)) if backbone and not backbone.startswith("{") else ("", backbone)
@@ -171,7 +172,7 @@ def sentences(
         judge=kind.Judge(back=generator == "parallel"),
         args=n
         | dict(
-            steps=steps, words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
+            words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
             temperature=temperature, coolest=coolest, backbone=backbone, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from domains.metrics import text as judges
 from recipes import launch
@@ -17,6 +18,7 @@ from recipes.cipher import cipher
 from recipes.convert import convert
 from recipes.cyclegan import cyclegan
 from recipes.evaluate import evaluate
+from recipes.kinds import tokens
 from recipes.results import results
 from recipes.sentences import sentences
 from recipes.sentiment import sentiment
@@ -65,6 +67,28 @@ def trained(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "sentences"
     assert run("--a", data / "train.neg.txt", "--b", data / "train.pos.txt", *TINY, "--out", out) == 0
     return out
+
+
+def test_an_editor_goes_over_few_sentences_twelve_times_at_most(data):
+    sides = [str(data / f"train.{side}.txt") for side in ("neg", "pos")]
+    few = sentences(*sides, batch=8)  # of 40 sentences 36 are trained on: 5 steps a pass
+    assert few.run.steps == few.args["steps"] == 60 and few.args["warm"] == 10
+    assert sentences(*sides, batch=8, steps=70).run.steps == 70
+    assert sentences(*sides, batch=8, generator="parallel").run.steps == 2500
+
+
+def test_a_copy_counts_no_more_than_half(data, monkeypatch):
+    """At the same style accuracy a checkpoint that keeps all is no better than one that keeps what people keep."""
+    recipe = sentences(*(str(data / f"train.{side}.txt") for side in ("neg", "pos")))
+    system = SimpleNamespace(parameters=lambda: iter([torch.zeros(1)]), direction=lambda *_: None)
+    monkeypatch.setattr(tokens, "translated", lambda *_: [])
+
+    def score(kept: float) -> float:
+        found = {"style[TF-IDF]": 80.0, "self_bleu": kept}
+        monkeypatch.setattr(judges.TextJudge, "score", lambda *_: dict(found))
+        return tokens.Judge()(system, recipe.data)["score"]
+
+    assert score(100.0) == score(50.0) == pytest.approx(1 - 40**0.5 / 10) and score(49.0) > score(50.0)
 
 
 @pytest.mark.parametrize("way", ["gumbel", "continuous", "policy"])
