@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,34 +83,22 @@ class Bigrams(nn.Module):
 
 
 def substitutes(
-    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, neutral: int = 500, least: float = 0.15, most: int = 10
+    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, least: float = 0.15, most: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
     """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
 
     A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
-    that lean to b may stand for it, where their surroundings are like its own: the cosine of positive pointwise mutual information
-    (Bullinaria and Levy 2007) with the `neutral` most frequent words that mark neither side, one and two places to the left and to
-    the right. A substitute costs 2 + 6 (1 - cosine); these two numbers and `against` were chosen on reviews and verses.
+    that lean to b may stand for it, where their surroundings are like its own. A substitute costs
+    2 + 6 (1 - cosine); these two numbers and `against` were chosen on reviews and verses.
     """
-    counts = np.stack(
-        [np.bincount(np.fromiter((i for s in side for i in s), int), minlength=vocabulary) for side in (a, b)]
-    )
-    leans = np.diff(np.log((counts + 1) / counts.sum(1, keepdims=True)), axis=0)[0]  # [V], > 0: of b
-    plain = np.flatnonzero(np.abs(leans) < lean)
-    plain = plain[np.argsort(-counts[:, plain].sum(0))][:neutral]
-    around = [_surroundings(side, vocabulary, plain) for side in (a, b)]
-    total = around[0] + around[1]
-    expected = total.sum(1, keepdims=True) * (total.sum(0, keepdims=True) / max(1, total.sum()))
-    near_a, near_b = (
-        _directions(x, x.sum(1, keepdims=True) / np.maximum(1, total.sum(1, keepdims=True)) * expected) for x in around
-    )
+    counts, leans = _leans(a, b, vocabulary)
     known = np.arange(vocabulary) > UNKNOWN
     marks = np.flatnonzero(known & (leans < -lean))
     candidates = np.flatnonzero(known & (leans > 0) & (counts[1] >= 5))
+    cosines = _likeness(a, b, vocabulary, lean, marks, candidates)
     words = np.repeat(np.arange(vocabulary)[:, None], 1 + most, 1)
     cost = np.full(words.shape, NEVER, np.float32)
     cost[:, 0] = 0
-    cosines = near_a[marks] @ near_b[candidates].T
     best = np.argsort(-cosines, 1)[:, :most]
     found = np.take_along_axis(cosines, best, 1)
     n = best.shape[1]
@@ -118,19 +107,89 @@ def substitutes(
     return words, cost
 
 
+def phrases(
+    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, together: float = 0.3, fewest: int = 40, like: float = 0.5
+) -> list[tuple[int, int]]:
+    """Pairs of words of a that one word of b stands for, as "yahweh" for "the lord": marks of their sides by `lean` nats.
+
+    One of the two stands beside the other in a share of its places, `together`; surroundings are alike, the cosine above `like`; each
+    is said `fewest` times, neither twice as often as the other. Chosen by reading what is found in verses, captions and reviews.
+    """
+    said, leans = _leans(a, b, vocabulary)
+    pairs = [Counter(pair for s in side for pair in zip(s, s[1:])) for side in (a, b)]
+    total = [max(1, side.total()) for side in pairs]
+
+    def marks_a(x: int, y: int, n: int) -> bool:
+        ratio = (pairs[1][x, y] + 1) / total[1] / ((n + 1) / total[0])
+        return (
+            min(x, y) > UNKNOWN and n >= max(fewest, together * min(said[0][x], said[0][y])) and ratio < np.exp(-lean)
+        )
+
+    found = [pair for pair, n in pairs[0].items() if marks_a(*pair, n)]
+    words = np.flatnonzero((np.arange(vocabulary) > UNKNOWN) & (leans > lean) & (said[1] >= fewest))
+    if not found or not len(words):
+        return []
+    marks = np.arange(len(found)) + vocabulary
+    merged = [_merged(s, dict(zip(found, marks.tolist()))) for s in a]
+    size = vocabulary + len(found)
+    cosines = _likeness(merged, b, size, lean, marks, words)
+    n, other = _leans(merged, b, size)[0][0, marks], said[1][words[cosines.argmax(1)]]
+    good = (cosines.max(1) > like) & (n >= fewest) & (n < 2 * other) & (other < 2 * n)
+    return [pair for pair, fits in zip(found, good) if fits]
+
+
+def _merged(s: Sequence[int], marks: dict[tuple[int, int], int]) -> list[int]:
+    """Each of these pairs as one mark, from the left."""
+    said: list[int] = []
+    for word in s:
+        if said and (said[-1], word) in marks:
+            said[-1] = marks[said[-1], word]
+        else:
+            said.append(word)
+    return said
+
+
+def _leans(a: Ids, b: Ids, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
+    """(counts [2,V]; how much likelier a word is in b than in a, nats, smoothed [V])"""
+    counts = np.stack(
+        [np.bincount(np.fromiter((i for s in side for i in s), int), minlength=vocabulary) for side in (a, b)]
+    )
+    return counts, np.diff(np.log((counts + 1) / counts.sum(1, keepdims=True)), axis=0)[0]
+
+
+def _likeness(
+    a: Ids, b: Ids, vocabulary: int, lean: float, of: np.ndarray, to: np.ndarray, neutral: int = 500
+) -> np.ndarray:
+    """[of,to]: how like the surroundings of these words in a are to those of these in b.
+
+    The cosine of positive pointwise mutual information (Bullinaria and Levy 2007) with the `neutral` most frequent words that mark
+    neither side, one and two places to the left and to the right.
+    """
+    counts, leans = _leans(a, b, vocabulary)
+    plain = np.flatnonzero(np.abs(leans) < lean)
+    plain = plain[np.argsort(-counts[:, plain].sum(0))][:neutral]
+    around = [_surroundings(side, vocabulary, plain) for side in (a, b)]
+    whole = sum(x.sum(0) for x in around)
+    near_a, near_b = (
+        _directions(x[rows], x[rows].sum(1, keepdims=True) * whole / max(1, whole.sum()))
+        for x, rows in zip(around, (of, to))
+    )
+    return near_a @ near_b.T
+
+
 def _surroundings(side: Ids, vocabulary: int, plain: np.ndarray) -> np.ndarray:
     """[V, 4 (places) * (plain words + the edge)] counts"""
     column = np.full(vocabulary + 1, -1)
     column[plain], column[-1] = np.arange(len(plain)), len(plain)  # the last: a sentence's edge
     width = len(plain) + 1
-    counts = np.zeros((vocabulary, 4 * width), np.float32)
-    for s in side:
-        ids = np.array([-1, -1, *s, -1, -1])
-        for place, shift in enumerate((-2, -1, 1, 2)):
-            seen = column[ids[2 + shift : len(ids) - 2 + shift]]
-            known = seen >= 0
-            np.add.at(counts, (ids[2:-2][known], place * width + seen[known]), 1)
-    return counts
+    ids = np.array([-1, -1, *(i for s in side for i in (*s, -1, -1))])
+    places = []
+    for place, shift in enumerate((-2, -1, 1, 2)):
+        seen = column[ids[2 + shift : len(ids) - 2 + shift]]
+        known = (seen >= 0) & (ids[2:-2] >= 0)
+        places.append((ids[2:-2][known] * 4 + place) * width + seen[known])
+    counts = np.bincount(np.concatenate(places), minlength=vocabulary * 4 * width)
+    return counts.reshape(vocabulary, 4 * width).astype(np.float32)
 
 
 def _directions(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:

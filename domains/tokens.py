@@ -69,6 +69,15 @@ def train_tokenizer(sentences: Iterable[str], words: int = 8000, pieces: bool | 
     return tokenizer.to_str()
 
 
+def with_phrases(tokenizer: str, phrases: Iterable[str]) -> str:
+    """A vocabulary of words in which these, some words each, are tokens too."""
+    from tokenizers import AddedToken, Tokenizer
+
+    known = Tokenizer.from_str(tokenizer)
+    known.add_tokens([AddedToken(phrase, single_word=True) for phrase in phrases])
+    return known.to_str()
+
+
 @dataclass(frozen=True)
 class Lines:
     """What lines of text had that their ids have not. rows: how many rows each line became: none where it is empty, several where

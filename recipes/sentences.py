@@ -114,7 +114,7 @@ def sentences(
     if isinstance(a, str):
         files = {side: kinds.keep(find(spec, side), kind, side) for side, spec in (("a", a), ("b", b))}
         pieces = {"auto": None, "words": False, "pieces": True}[vocabulary]
-        data = kind.folders(files, size, False, seed, words, pieces, soft=way == "continuous")
+        data = kind.folders(files, size, False, seed, words, pieces, soft=way == "continuous", joined=n["pairs"] > 0)
     else:
         data = {"a": Folder(a, Files("a", [])), "b": Folder(b, Files("b", []))}
     A, B = data["a"].domain, data["b"].domain

@@ -9,12 +9,12 @@ from pathlib import Path
 from torch import nn
 
 from domains.folder import Folder
-from domains.lexicon import Rewriter
+from domains.lexicon import Rewriter, phrases
 from domains.metrics import text as judges
 from domains.metrics.text import COLUMNS as COLUMNS
 from domains.sources import Files, Sentence, option
 from domains.tokens import Tokens as Domain
-from domains.tokens import read_lines, train_tokenizer
+from domains.tokens import read_lines, train_tokenizer, with_phrases
 from domains.windows import fit
 from recipes.kinds import directions, share
 from translate.errors import UserError
@@ -51,9 +51,10 @@ def folders(
     pieces: bool | None = None,
     soft: bool = False,
     cut: dict[str, int] | None = None,
+    joined: bool = False,
 ) -> dict[str, Folder]:
     """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr. cut: sides of documents,
-    whose lines lose what is beyond so many tokens."""
+    whose lines lose what is beyond so many tokens. joined: two words that one of the other side stands for are one token."""
     size = size or 20
     if size < 2:
         raise UserError(f"--size {size}: the most tokens that a sentence may have must be at least 2")
@@ -61,12 +62,23 @@ def folders(
     for side, sentences in said.items():
         enough(sentences, side, files[side].name)
     tokenizer = train_tokenizer([s.text for sentences in said.values() for s in sentences], words, pieces)
+    if joined:
+        tokenizer = with_phrases(tokenizer, _phrases(tokenizer, *said.values()))
     domain, cut = Domain(tokenizer, size + 1, soft), cut or {}
     domains = {side: Domain(tokenizer, cut[side] + 1, cut=True) if side in cut else domain for side in files}
     return {
         side: Folder(domains[side], _fitting(domains[side], found, said[side], side), seed)
         for side, found in files.items()
     }
+
+
+def _phrases(tokenizer: str, a: list[Sentence], b: list[Sentence]) -> list[str]:
+    domain = Domain(tokenizer)
+    if not domain.begins.all():  # pieces of words
+        return []
+    ids = [[domain.encode(s.text)[0] for s in side] for side in (a, b)]
+    found = [pair for sides in (ids, ids[::-1]) for pair in phrases(*sides, domain.vocabulary)]
+    return [" ".join(map(domain.word, pair)) for pair in found]
 
 
 def lines(paths: list[Path]) -> list[Sentence]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from domains.lexicon import NEVER, Bigrams, Rewriter, substitutes
+from domains.lexicon import NEVER, Bigrams, Rewriter, phrases, substitutes
 from translate.nets.sequence import END, PAD, UNKNOWN
 from translate.sample import Sample
 
@@ -109,3 +109,17 @@ def test_what_the_own_side_says_as_often_is_no_gain():
         rewriter.cost[OLD, 3:] = NEVER
         word[against] = rewriter(Sample(x, x > 0)).x[0, 1].item()
     assert word == {0.0: 15, 1.0: NEW}
+
+
+def test_two_words_that_one_of_the_other_side_stands_for_are_a_phrase():
+    rng = np.random.default_rng(5)
+
+    def around(*words: int, n: int = 200) -> list[list[int]]:
+        return [[5, rng.choice(KEPT[2:]), *words, rng.choice(KEPT[2:]), 6] for _ in range(n)]
+
+    a, b, elsewhere = around(OLD, 15), around(NEW), [[NEW, *rng.choice(KEPT[2:], 4)] for _ in range(200)]
+    assert phrases(a, b, 16) == [(OLD, 15)] and phrases(b, a, 16) == []
+    assert phrases(a, b, 16, fewest=201) == []  # of 200 sentences
+    assert phrases(a, [*b, *around(NEW)], 16) == []  # twice as often
+    assert phrases([*a, *([[15, 7]] * 500), *([[OLD, 8]] * 500)], b, 16) == []  # seldom together
+    assert phrases(a, elsewhere, 16) == [] and phrases(a, a, 16) == []

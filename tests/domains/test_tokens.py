@@ -7,7 +7,7 @@ import torch
 from domains import tokens as module
 from domains.folder import Folder
 from domains.sources import Files
-from domains.tokens import Tokens, marked, read_lines, train_tokenizer
+from domains.tokens import Tokens, marked, read_lines, train_tokenizer, with_phrases
 from recipes.kinds import tokens as kind
 from translate.errors import UserError
 from translate.nets.sequence import END, UNKNOWN
@@ -90,6 +90,16 @@ def test_unknown_words_take_their_turn(words):
     s, origin = words.take("zzz food qqq .")
     assert origin.unknown == (("zzz", "qqq"),)
     assert words.sentences(s) == ["<unk> food <unk> ."] and words.sentences(s, [["zzz"]]) == ["zzz food <unk> ."]
+
+
+def test_a_phrase_is_one_word():
+    tokenizer = train_tokenizer(["and the lord said .", "the lords said ."], 100)
+    domain = Tokens(with_phrases(tokenizer, ["the lord"]))
+    text = "and the lord said the lords , unheard the lord ."
+    s, origin = domain.load_lines([text, "The LORD said ."])
+    assert [domain.word(i) for i in s.x[1, :3]] == ["the lord", "said", "."]
+    assert domain.vocabulary == Tokens(tokenizer).vocabulary + 1 and s.mask[0].sum() == 9 + 1
+    assert domain.lines(s, origin) == [text, "the lord said ."]
 
 
 def test_neighbours_in_length_go_together(words, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_an_editor_goes_over_few_sentences_twelve_times_at_most(data):
     assert few.run.steps == few.args["steps"] == 60 and few.args["warm"] == 10
     assert sentences(*sides, batch=8, steps=70).run.steps == 70
     assert sentences(*sides, batch=8, generator="parallel").run.steps == 2500
+
+
+def test_phrases_are_words_where_there_are_pseudo_pairs(tmp_path):
+    """Two words for which the other side has one."""
+    said = {"old": "the lord", "modern": "yahweh"}
+    for side, name in said.items():
+        rng = random.Random(side)
+        drawn = (rng.choices("sun moon star tree bread king".split(), k=2) for _ in range(80))
+        (tmp_path / f"{side}.txt").write_text("".join(f"of {x} {name} {y} is .\n" for x, y in drawn))
+    sides = [str(tmp_path / f"{side}.txt") for side in said]
+    domain, plain = (sentences(*sides, generator=net).data["a"].domain for net in ("editor", "parallel"))
+    assert domain.vocabulary == plain.vocabulary + 1 and domain.word(domain.vocabulary - 1) == "the lord"
 
 
 def test_a_copy_counts_no_more_than_half(data, monkeypatch):
