@@ -63,6 +63,7 @@ FAMILIES = {
         "combogan",
         "aligned",
         "crossaligned",
+        "arae",
         "reversal",
         "voice, disentangle",
     ),

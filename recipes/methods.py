@@ -212,6 +212,57 @@ def crossaligned(
     )  # fmt: skip
 
 
+def arae(
+    a: str = "old",
+    b: str = "modern",
+    noise: int = 100,
+    critic_z: float = 0.1,
+    critic_steps: int = 5,
+    match: float = 1.0,
+    blur: float = 0.05,
+    clip: float = 0.01,
+    lr: float = 1e-3,
+    **numbers,
+) -> Recipe:
+    """Auto-encoders whose codes, vectors, are those that a generator draws out of noise, and of both sides alike. ARAE, arXiv:1706.04223.
+
+    scripts/train.py arae --a old --b modern
+
+    Args:
+        a: one style: a text file with a sentence a line, or other files, as for every method.
+        b: the other.
+        noise: numbers of a code, and of the noise that codes are drawn from.
+        critic_z: weight of what the critic says that tells the sides' codes apart.
+        critic_steps: of the critics to one of the auto-encoders.
+        match: weight of what the critic says that tells codes from drawn ones.
+        blur: deviation of the noise on a code ahead of its decoder.
+        clip: the largest weight of that critic.
+        lr: learning rate of Adam; falls to zero over the second half.
+    """
+    from translate.errors import at_least
+
+    at_least(1, noise=noise, critic_steps=critic_steps)
+
+    def system(p: Parts):
+        from translate.modules.conditional import Critic, Realism
+        from translate.modules.noise import OnSphere
+        from translate.nets.mlp import Body, Generator
+        from translate.penalty import clipped
+        from translate.systems.arae import ARAE
+
+        bodies = (Body(noise, 2 * p.n["width"]) for _ in range(2))
+        d_z, d_prior = (Critic(body, Realism(body.features)) for body in bodies)
+        prior = OnSphere(Generator((noise,), noise, 2 * p.n["width"], bounded=False))
+        codes = dict(prior=prior, d_prior=clipped(d_prior, clip), match=match, blur=blur)
+        return ARAE(p.A, p.B, *p.vectors(), d_z, critic=critic_z, critic_steps=critic_steps, **codes)
+
+    own = dict(noise=noise, critic_z=critic_z, critic_steps=critic_steps, match=match, blur=blur, clip=clip)
+    return translation(
+        "Adversarially regularised auto-encoders", "Zhao et al. 2018, arXiv:1706.04223", system, own, a, b, lr=lr,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+    )  # fmt: skip
+
+
 def reversal(a: str = "photos", b: str = "vangogh", critic_z: float = 0.1, **numbers) -> Recipe:
     """The same auto-encoders in one update: the critic of codes teaches through a reversed gradient. After arXiv:1505.07818.
 

@@ -19,6 +19,7 @@ METHODS = {
     "munit": ("recipes.methods", "many translations of one input: content is kept, style is drawn (Huang 2018)"),
     "aligned": ("recipes.methods", "auto-encoders whose codes a critic cannot tell apart (after Shen 2017)"),
     "crossaligned": ("recipes.methods", "of sentences: their decoders' states made alike (Shen 2017)"),
+    "arae": ("recipes.methods", "codes that a generator draws out of noise, of both sides alike (Zhao 2018)"),
     "reversal": ("recipes.methods", "the same, the critic's gradient reversed (after Ganin 2016)"),
     "plain": ("recipes.methods", "two translators and two critics, no cycle: the baseline that may ignore its input"),
     "content": ("recipes.methods", "what a frozen encoder sees stays (after Johnson 2016)"),

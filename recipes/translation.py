@@ -96,14 +96,21 @@ class Parts:
         """Both generators, both critics, what is far from the data both sides'; both encoders."""
         from translate.modules.shared import share
 
-        sides = [
-            self.kind.from_noise(domain, *(self.n[key] for key in ("noise", "width", "blocks")))
-            for domain in (self.A, self.B)
-        ]
-        generators, critics, encoders = zip(*sides)
+        generators, critics, encoders = self._noise_sides()
         share(*generators)
         share(*critics)
         return *generators, *critics, *encoders
+
+    def vectors(self) -> tuple:
+        """Both encoders into vectors of length 1, both decoders of vectors."""
+        from translate.modules.noise import OnSphere
+
+        decoders, _, encoders = self._noise_sides()
+        return *map(OnSphere, encoders), *decoders
+
+    def _noise_sides(self) -> zip:
+        numbers = [self.n[key] for key in ("noise", "width", "blocks")]
+        return zip(*(self.kind.from_noise(domain, *numbers) for domain in (self.A, self.B)))
 
     def latent_critic(self, encoder):
         from translate.modules.shared import LatentCritic, channels

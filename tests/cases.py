@@ -41,9 +41,9 @@ from translate.modules.conditional import (
 from translate.modules.contrast import PatchContrast
 from translate.modules.cycle import Pair, Towards
 from translate.modules.memory import remember
-from translate.modules.noise import FromNoise, ToCode
+from translate.modules.noise import FromNoise, OnSphere, ToCode
 from translate.modules.shared import LatentCritic, share
-from translate.nets import dcgan
+from translate.nets import dcgan, mlp
 from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
 from translate.nets.gated import SpeakerCritic
 from translate.nets.sequence import (
@@ -61,6 +61,7 @@ from translate.recipe import Recipe, Run
 from translate.system import System
 from translate.systems.acgan import ACGAN
 from translate.systems.aligned import Aligned, CrossAligned, Reversed
+from translate.systems.arae import ARAE
 from translate.systems.autoencoder import VAE, AutoEncoder
 from translate.systems.began import BEGAN
 from translate.systems.bigan import BiGAN
@@ -248,6 +249,15 @@ def cross_aligned(kind: str, data: dict, *_) -> System:
     return CrossAligned(A, B, *halves(kind, A, B, shared=False), *(LatentCritic(CODE[kind], 5) for _ in "ab"))
 
 
+def arae(kind: str, data: dict, *_) -> System:
+    A, B = (data[side].domain for side in "ab")
+    encoders = (OnSphere(ToCode(body(kind, d), NOISE)) for d in (A, B))
+    bodies = (mlp.Body(NOISE, 5) for _ in "ab")
+    d_z, d_prior = (Critic(features, Realism(features.features)) for features in bodies)
+    prior = OnSphere(mlp.Generator((NOISE,), NOISE, 5, bounded=False))
+    return ARAE(A, B, *encoders, *(generator(kind, d) for d in (A, B)), d_z, prior=prior, d_prior=d_prior)
+
+
 def three_sides(kind: str) -> dict:
     return {side: SOURCES[kind](side) for side in "abc"}
 
@@ -417,6 +427,7 @@ SYSTEMS = {
     Aligned: Case(aligned(Aligned), two_sides, EVERY),
     Reversed: Case(aligned(Reversed), two_sides, EVERY),
     CrossAligned: Case(cross_aligned, two_sides, ("tokens",)),
+    ARAE: Case(arae, two_sides, EVERY),
     CUT: Case(cut, two_sides, ("images",)),  # places of a picture
     Plain: Case(directions(Plain, critic_steps=2), two_sides, EVERY),
     GAN: Case(gan, matching_aware),

@@ -18,7 +18,12 @@ from translate.errors import UserError
 from translate.loop import Trainer
 
 TINY = dict(steps=3, width=4, blocks=1, layers=1, pool=2, batch=2, precision="fp32")
-CODES = ("aligned", "crossaligned", "reversal")  # nobody judges what they translate: no critic of items, no pool
+CODES = (
+    "aligned",
+    "crossaligned",
+    "arae",
+    "reversal",
+)  # nobody judges what they translate: no critic of items, no pool
 LACKS = {"cogan": ("layers",), "inpaint": ("layers", "pool")} | dict.fromkeys(CODES, ("layers", "pool"))
 STILL = {
     "dualgan": {"d_a.scales.0.head.bias", "d_b.scales.0.head.bias"},
@@ -50,7 +55,7 @@ def test_every_recipe_is_named():
     written = {name for name, f in vars(methods).items() if inspect.isfunction(f) and f.__module__ == methods.__name__}
     assert written == {name for name, (module, _) in METHODS.items() if module == methods.__name__}
     assert all(RECIPES[name] == module for name, (module, _) in METHODS.items()), "a bundle may name each"
-    assert len(CASES) == 40
+    assert len(CASES) == 42
 
 
 @pytest.mark.parametrize("method, kind", CASES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..sample import Sample
@@ -34,3 +35,14 @@ class ToCode(nn.Module):
 
     def forward(self, s: Sample) -> Sample:
         return Sample(self.out(self.body(s)).float())
+
+
+class OnSphere(nn.Module):
+    """A network's vectors [B,N], their length 1 (ARAE, arXiv:1706.04223, section 4). noise: numbers that it reads, where it draws."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net, self.noise = net, getattr(net, "noise", 0)
+
+    def forward(self, s: Sample) -> Sample:
+        return Sample(F.normalize(self.net(s).x))

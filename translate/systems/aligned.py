@@ -43,8 +43,11 @@ class Aligned(System):
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         z_a, z_b = self.e_a(a), self.e_b(b)
-        confusion = self.adv.d(self.d_z(z_b), self.d_z(z_a))  # the critic's loss with the domains exchanged
-        return self.restoring(z_a, a, z_b, b) | dict(adv_z=self.critic * confusion)
+        return self.restoring(z_a, a, z_b, b) | self.confusing(z_a, z_b)
+
+    def confusing(self, z_a: Sample, z_b: Sample) -> Losses:
+        """The critic's loss with the domains exchanged."""
+        return dict(adv_z=self.critic * self.adv.d(self.d_z(z_b), self.d_z(z_a)))
 
     def restoring(self, z_a: Sample, a: Sample, z_b: Sample, b: Sample) -> Losses:
         return dict(
@@ -55,6 +58,9 @@ class Aligned(System):
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         with torch.no_grad():
             z_a, z_b = self.e_a(a), self.e_b(b)
+        return self.telling(z_a, z_b)
+
+    def telling(self, z_a: Sample, z_b: Sample) -> Losses:
         return dict(d_z=self.adv.d(self.d_z(z_a), self.d_z(z_b)))
 
     def sample(self, a: Sample, b: Sample) -> dict[str, Sample]:
