@@ -81,7 +81,8 @@ def sentences(
         kernel: words that each of them reads; 3, 1 for parallel: a cipher's word needs no neighbours.
         layers: convolutions of a critic; 1. 0: none, it is linear in each word: where the way is continuous, as others tell
             distributions from words, and for parallel by gumbel, whose gradient takes it for linear.
-        backbone: a folder with a pretrained model of transformers (T5, BART, BERT ...), whose encoder takes the place of the generator's.
+        backbone: a folder with a pretrained model of transformers (T5, BART, BERT ...), whose encoder takes the place of the generator's,
+            and of seq2seq its decoder too, where it has one: nothing is copied then.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
     """
@@ -128,17 +129,19 @@ def sentences(
         (backbone, backbones.described(backbone)) if backbone and not backbone.startswith("{") else ("", backbone)
     )
 
-    def encoder(source, styles: int):
-        if folder:
-            return backbones.pretrained(folder, source, styles)
-        return backbones.Backbone(source.vocabulary, backbone, styles) if backbone else None
-
     def network(source, styles: int):
         sample = {"gumbel": straight_through, "continuous": concrete, "policy": draw_word}[way]
         bottleneck = Bottleneck(sample, temperature, coolest, max(1, steps // 2))
-        reader = encoder(source, styles)
+        reader = writer = None
+        if backbone:
+            reader = backbones.Backbone(source.vocabulary, backbone, styles)
+            if generator == "seq2seq" and backbones.decodes(backbone):
+                how = dict(dropout=0.3, bottleneck=bottleneck)
+                writer = backbones.BackboneDecoder(B.vocabulary, B.length, backbone, **how)
+            if folder:
+                backbones.pretrained(folder, source, *filter(None, (reader, writer)))
         size = reader.width if reader else width
-        return kind.direction(source, B, generator, size, blocks, styles, bottleneck, kernel, reader)
+        return kind.direction(source, B, generator, size, blocks, styles, bottleneck, kernel, reader, writer)
 
     def system() -> StyleTransformer:
         if generator == "parallel":

@@ -19,7 +19,7 @@ from recipes.train import METHODS
 from translate import bundle, checkpoint, runtime
 from translate.errors import UserError
 from translate.modules.cycle import Towards
-from translate.nets.sequence import Beam, Decoder, Drawn
+from translate.nets.sequence import Autoregressive, Beam, Drawn
 from translate.sample import Sample
 from translate.system import System
 
@@ -120,7 +120,7 @@ class Translator:
                 raise UserError(f"--sample: {made} draws no words; leave it out")
             for module in chosen:
                 module.bottleneck = Drawn(seed)
-        if beam and not any(isinstance(module, Decoder) for module in self.system.modules()):
+        if beam and not any(isinstance(module, Autoregressive) for module in self.system.modules()):
             raise UserError(f"--beam {beam}: {made} does not write word by word; leave it out")
         self.beam = beam
 
@@ -197,7 +197,7 @@ def searching(net: torch.nn.Module, width: int) -> torch.nn.Module:
     """A direction whose decoder is led by a beam."""
     if isinstance(net, Towards):
         return Towards(searching(net.net, width), net.label)
-    if not isinstance(getattr(net, "decoder", None), Decoder):
+    if not isinstance(getattr(net, "decoder", None), Autoregressive):
         raise UserError(f"--beam {width}: this method's networks are no plain encoder and decoder; leave it out")
     return Beam(net, width).eval()
 

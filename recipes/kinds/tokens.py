@@ -128,15 +128,16 @@ def direction(
     bottleneck: Bottleneck | None = None,
     kernel: int = 3,
     encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
 ) -> nn.Module:
     """styles: how many wanted styles the network is told apart by its input's label. encoder: one in the place of convolutions, of
-    this width."""
+    this width. decoder: of seq2seq, one in the place of the recurrent one."""
     encoder = encoder or Encoder(source.vocabulary, width, blocks, styles, kernel)
     if generator in ("editor", "parallel"):
         return Parallel(encoder, copying=generator == "editor", bottleneck=bottleneck)
     if generator == "seq2seq":
-        decoder = Decoder(target.vocabulary, target.length, width, dropout=0.3, copying=True, bottleneck=bottleneck)
-        return Seq2Seq(encoder, decoder, noise=0.1)
+        how = dict(dropout=0.3, copying=True, bottleneck=bottleneck)
+        return Seq2Seq(encoder, decoder or Decoder(target.vocabulary, target.length, width, **how), noise=0.1)
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 

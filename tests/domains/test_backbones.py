@@ -13,6 +13,7 @@ from recipes.sentences import sentences
 from recipes.translator import Translator
 from tests.recipes.test_sentences import TINY, refused, run
 from translate.errors import UserError
+from translate.nets.sequence import Bottleneck, Seq2Seq, concrete
 from translate.sample import Sample
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="the text extra")
@@ -55,7 +56,8 @@ def words() -> Tokens:
 def test_its_layers_read_our_words(folder, words):
     from transformers import AutoModel
 
-    net = backbones.pretrained(str(folder), words, styles=2).eval()
+    net = backbones.Backbone(words.vocabulary, backbones.described(str(folder)), styles=2).eval()
+    backbones.pretrained(str(folder), words, net)
     s, _ = words.load_lines(LINES[:3] + ["good"])
     s.label = torch.tensor([0, 1, 0, 1])
     code = net(s)
@@ -72,6 +74,54 @@ def test_its_layers_read_our_words(folder, words):
     code.x.square().sum().backward()
     still = {name for name, p in net.named_parameters() if p.grad is None}
     assert not still, "every parameter learns"
+
+
+def test_its_decoder_writes_our_words(folder, words):
+    """What it says while it is told a sentence is what the model says; each word knows those ahead of it alone."""
+    from transformers import AutoModel
+
+    config = backbones.described(str(folder))
+    if not backbones.decodes(config):
+        assert folder.name == "bert"
+        return
+    reader = backbones.Backbone(words.vocabulary, config).eval()
+    writer = backbones.BackboneDecoder(words.vocabulary, 6, config).eval()
+    backbones.pretrained(str(folder), words, reader, writer)
+    s, _ = words.load_lines(LINES[:3] + ["good"])
+    like, _ = words.load_lines(["was cold .", *LINES[4:7]])
+    said, states = writer.through(reader(s), like=like)
+    model = AutoModel.from_pretrained(folder).eval()
+    told = torch.cat([writer.first.expand(4, 1, -1), writer.embed(like)[:, :-1]], 1)
+    given = dict(inputs_embeds=reader.embed(s), attention_mask=s.mask.long(), decoder_inputs_embeds=told)
+    torch.testing.assert_close(states.x, model(**given).last_hidden_state)
+    torch.testing.assert_close(said.logits, writer.out(states.x))
+    start = model.config.pad_token_id if folder.name == "t5" else model.config.decoder_start_token_id
+    torch.testing.assert_close(writer.first, model.get_input_embeddings().weight[start])
+    state = writer.start(code := reader(s))
+    for t in range(told.shape[1]):
+        state = writer.step(state, told[:, t], code)
+        torch.testing.assert_close(state[0], states.x[:, t])
+    other = Sample(like.x.clone(), like.mask)
+    other.x[:, 3] = words.encode("soup")[0][0]
+    changed = (writer(reader(s), like=other).logits != said.logits).any(-1)
+    assert not changed[:, :4].any() and changed[1:, 4].all()
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_soft_words_go_in_and_come_out(name, words):
+    import json
+
+    given = json.dumps(config(name).to_diff_dict() | {"model_type": name})
+    reader = backbones.Backbone(words.vocabulary, given)
+    net = Seq2Seq(reader, backbones.BackboneDecoder(words.vocabulary, 6, given, bottleneck=Bottleneck(concrete)))
+    s = words.relax(words.load_lines(LINES[:3])[0])
+    s.x.requires_grad_()
+    said = net(s)
+    assert said.x.shape == (3, 6, words.vocabulary) and ((0 < said.x) & (said.x < 1)).any()
+    torch.testing.assert_close(said.x.sum(-1), torch.ones(3, 6))
+    (said.x * torch.randn_like(said.x)).sum().backward()
+    assert s.x.grad.abs().sum() > 0
+    assert all(p.grad is not None for p in net.parameters()), "every parameter learns"
 
 
 def test_words_begin_as_the_mean_of_their_pieces(folder, words):
@@ -112,9 +162,13 @@ def test_it_trains_and_travels_without_its_folder(generator, folder, tmp_path):
     assert run(*argv, "--backbone", folder, "--out", tmp_path / "run", recipe=sentences) == 0
     moved = folder.rename(folder.with_name("elsewhere"))
     try:
-        assert isinstance(
-            Translator.from_pretrained(tmp_path / "run", "final", device="cpu")("the soup was bad ."), str
-        )
+        translator = Translator.from_pretrained(tmp_path / "run", "final", device="cpu")
+        assert isinstance(translator("the soup was bad ."), str)
+        own = any(isinstance(net, backbones.BackboneDecoder) for net in translator.system.modules())
+        assert own == (generator == "seq2seq" and folder.name != "bert")
+        if generator == "seq2seq":
+            translator.decode(beam=2)
+            assert isinstance(translator("the soup was bad ."), str)
     finally:
         moved.rename(folder)
 

@@ -242,23 +242,21 @@ class Encoder(nn.Module):
         return Sample(x.where(s.mask[..., None], 0), s.mask, s.label)
 
 
-class Decoder(nn.Module):
-    """Code -> sentence, word by word: a GRU that attends to the code (Bahdanau 2015, arXiv:1409.0473; dot products).
+class Autoregressive(nn.Module):
+    """Code -> sentence, word by word. Who derives from it has `start`, `step` and `logits`; a state is some tensors [B,...].
 
     Teacher-forced where `like` is given, its logits aligned with `like`, words of `like` left out with probability `dropout` in
-    training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. Where `source` is given, words
-    aligned with the code, they may be copied (See 2017, arXiv:1704.04368, eq. 8 and 9). styles: how many a
-    code's label may name, or how long its vector is, which is added to the code; 0: labels are not looked at. begins: [V] bool, what a
-    sentence may begin with when it runs free; None: anything.
+    training, so that the code is not ignored (Bowman 2016, arXiv:1511.06349); free-running otherwise. styles: how many a code's label
+    may name, or how long its vector is, which is added to the code; 0: labels are not looked at. begins: [V] bool, what a sentence may
+    begin with when it runs free; None: anything.
     """
 
     def __init__(
         self,
         vocabulary: int,
         length: int,
-        width: int = 128,
+        width: int,
         dropout: float = 0.0,
-        copying: bool = False,
         bottleneck: Bottleneck | None = None,
         styles: int = 0,
         begins: Tensor | None = None,
@@ -267,15 +265,8 @@ class Decoder(nn.Module):
         self.register_buffer("begins", begins, persistent=False)  # the vocabulary says it
         self.length, self.dropout = length, dropout
         self.style = Style(styles, width) if styles else None
-        self.deep = ("begin", "cell", "query")
         self.embed = Embedding(vocabulary, width)
         self.first = nn.Parameter(torch.randn(width) * 0.5)  # stands before the first word
-        self.begin = nn.Linear(width, width)
-        self.cell = nn.GRUCell(2 * width, width)
-        self.query = nn.Linear(width, width)
-        self.join = nn.Linear(2 * width, width)
-        self.out = nn.Linear(width, vocabulary)
-        self.copies = nn.Linear(width, 1) if copying else None
         self.bottleneck = bottleneck or Bottleneck()
 
     def forward(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> Sample:
@@ -284,36 +275,64 @@ class Decoder(nn.Module):
     def through(self, code: Sample, like: Sample | None = None, source: Sample | None = None) -> tuple[Sample, Sample]:
         """(the sentence, the states that it was written in, [B,T,D])"""
         code = self.styled(code)
-        state = self.start(code)
-        told = None if like is None else self._told(like)  # [B,T,D]
-        word, states, logits, words = self.first.expand(len(code), -1), [], [], []
-        for t in range(self.length if like is None else like.x.shape[1]):
+        if like is not None:
+            states = self.forced(code, self._told(like))
+            log_p = self.logits(states, source)  # one product with the vocabulary for all positions
+            said = Sample(log_p.softmax(-1), like.mask, code.label, log_p)
+            return said, Sample(states[0], said.mask)
+        state, word, hidden, logits, words = self.start(code), self.first.expand(len(code), -1), [], [], []
+        for t in range(self.length):
+            state = self.step(state, word, code)
+            hidden.append(state[0])
+            logits.append(self.allowed(self.logits(state, source), t))  # [B,V]
+            words.append(self.bottleneck(logits[-1]))
+            word = words[-1].to(self.embed.weight.dtype) @ self.embed.weight
+        if self.training:
+            self.bottleneck.advance()
+        x = torch.stack(words, 1)  # [B,T,V]
+        said = Sample(x, until_end(x), code.label, torch.stack(logits, 1))
+        return said, Sample(torch.stack(hidden, 1), said.mask)
+
+    def forced(self, code: Sample, told: Tensor) -> tuple[Tensor, ...]:
+        """The states [B,T,...] that words [B,T,D] are said in, each told those ahead of it."""
+        state, word, states = self.start(code), self.first.expand(len(code), -1), []
+        for t in range(told.shape[1]):
             state = self.step(state, word, code)
             states.append(state)
-            if like is None:
-                logits.append(self.allowed(self.logits(state, source), t))  # [B,V]
-                words.append(self.bottleneck(logits[-1]))
-                word = words[-1].to(self.embed.weight.dtype) @ self.embed.weight
-            else:
-                word = told[:, t]
-        if like is None:
-            if self.training:
-                self.bottleneck.advance()
-            x = torch.stack(words, 1)  # [B,T,V]
-            said = Sample(x, until_end(x), code.label, torch.stack(logits, 1))
-        else:
-            together = tuple(
-                torch.stack(parts, 1) for parts in zip(*states)
-            )  # one product with the vocabulary for all positions
-            log_p = self.logits(together, source)
-            said = Sample(log_p.softmax(-1), like.mask, code.label, log_p)
-        return said, Sample(torch.stack([h for h, *_ in states], 1), said.mask)
+            word = told[:, t]
+        return tuple(torch.stack(parts, 1) for parts in zip(*states))
 
     def styled(self, code: Sample) -> Sample:
         if self.style is None:
             return code
         x = code.x + self.style(code.label)[:, None]
         return Sample(x.where(code.mask[..., None], 0), code.mask, code.label)
+
+    def allowed(self, logits: Tensor, t: int) -> Tensor:
+        return logits if t or self.begins is None else logits.masked_fill(~self.begins, NEVER)
+
+    def _told(self, like: Sample) -> Tensor:
+        x = self.embed(like)
+        if self.training and self.dropout:
+            x = x * (torch.rand(x.shape[:2], device=x.device) >= self.dropout)[..., None]
+        return x
+
+
+class Decoder(Autoregressive):
+    """A GRU that attends to the code (Bahdanau 2015, arXiv:1409.0473; dot products).
+
+    Where `source` is given, words aligned with the code, they may be copied (See 2017, arXiv:1704.04368, eq. 8 and 9).
+    """
+
+    def __init__(self, vocabulary: int, length: int, width: int = 128, copying: bool = False, **kw):
+        super().__init__(vocabulary, length, width, **kw)
+        self.deep = ("begin", "cell", "query")
+        self.begin = nn.Linear(width, width)
+        self.cell = nn.GRUCell(2 * width, width)
+        self.query = nn.Linear(width, width)
+        self.join = nn.Linear(2 * width, width)
+        self.out = nn.Linear(width, vocabulary)
+        self.copies = nn.Linear(width, 1) if copying else None
 
     def start(self, code: Sample) -> tuple[Tensor, Tensor, Tensor]:
         """(state [B,D], what is attended to [B,D], attention [B,S]) ahead of the first word."""
@@ -342,15 +361,6 @@ class Decoder(nn.Module):
             copied = attention.new_zeros(*attention.shape[:2], logits.shape[-1])
             copied = copied.scatter_add(2, words, attention.where(source.mask[:, None], 0))
         return (share * copied.view_as(logits) + (1 - share) * logits.softmax(-1) + 1e-8).log()
-
-    def allowed(self, logits: Tensor, t: int) -> Tensor:
-        return logits if t or self.begins is None else logits.masked_fill(~self.begins, NEVER)
-
-    def _told(self, like: Sample) -> Tensor:
-        x = self.embed(like)
-        if self.training and self.dropout:
-            x = x * (torch.rand(x.shape[:2], device=x.device) >= self.dropout)[..., None]
-        return x
 
 
 class Seq2Seq(nn.Module):
