@@ -31,8 +31,7 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
     from recipes.translator import saved_config
     from translate import runtime
 
-    kept, opened, seen = docs / "results" / "drawn", {}, set()
-    kept.mkdir(parents=True, exist_ok=True)
+    kept, opened, seen = folder(docs), {}, set()
     for run in runs:
         config = saved_config(run)
         key = config["args"]["data"], family(config["args"]["model"])
@@ -65,14 +64,19 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text()) if path.exists() else {"runs": {}, "floors": {}, "probes": {}}
 
 
-def keep_probe(docs: Path, collection: str, name: str, facts: dict) -> None:
-    """What scripts/probe.py found of a run."""
+def folder(docs: Path) -> Path:
+    kept = docs / "results" / "drawn"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+def keep(docs: Path, collection: str, kind: str, name: str, facts: dict) -> None:
+    """What scripts/probe.py (kind: probes) or scripts/latent.py (latents) found of a run."""
     import json
 
-    path = docs / "results" / "drawn" / f"{collection}.json"
+    path = folder(docs) / f"{collection}.json"
     found = read(path)
-    found["probes"][name] = facts
-    path.parent.mkdir(parents=True, exist_ok=True)
+    found.setdefault(kind, {})[name] = facts
     path.write_text(json.dumps(found, indent=1))
 
 
@@ -224,6 +228,8 @@ def sections(kept: Path) -> list[str]:
                 out += [f"## {name}, {group}", "", *section(runs, record["floors"][group], GROUPS[group]), ""]
                 out += [f"{record['tested on'][group]}; selected by {GROUPS[group]} while training.", ""]
                 out += [*facts(runs), "", *gallery(runs, kept), ""]
+        if record.get("latents"):
+            out += [f"## {name}, between samples and sums of samples", "", *latents(record["latents"]), ""]
         if record["probes"]:
             out += [f"## {name}, named by what a critic learned without labels", "", *probes(record["probes"]), ""]
     return out
@@ -235,7 +241,7 @@ def settings(runs: dict[str, dict]) -> dict[str, list[dict]]:
     for run in runs.values():
         args = run["args"]
         label = [
-            args["model"],
+            " + ".join([args["model"], *args.get("tricks", [])]),
             *([args["made"]] if run["group"] == "out of a picture" else []),
             f"{args['steps']} steps",
         ]
@@ -340,3 +346,33 @@ def probes(found: dict[str, dict]) -> list[str]:
         "",
         f"Test digits; written by `scripts/probe.py RUN --docs docs`. {'; '.join(sorted(made))}.",
     ]
+
+
+def latents(found: dict[str, dict]) -> list[str]:
+    """A line a run and what was drawn, then its two pictures."""
+    out = ["| | drawn | called b | bolder than thin b | both |", "|---|---|---|---|---|"]
+    for run in found.values():
+        label = f"{run['model']}, {run['steps']} steps, seed {run['seed']}"
+        for name, row in run["rows"].items():
+            out.append(
+                f"| {label}: {name} | {run['sums']} | {' | '.join(cell([row], k) for k in ('b', 'bolder', 'both'))} |"
+            )
+    made = {
+        f"{r['environment']['device']}, torch {r['environment']['torch']}, commit {r['environment']['git']}, {r['date']}"
+        for r in found.values()
+    }
+    out += [
+        "",
+        "For all ordered pairs of digits that samples are called: a term is the mean noise of the three samples of a digit that have the most ink "
+        f"(bold) or the least (thin). Written by `scripts/latent.py RUN`, nothing picked by eye. {'; '.join(sorted(made))}.",
+        "",
+    ]
+    for stem, run in found.items():
+        out += [
+            f"{run['model']}, {run['steps']} steps: on each line bold a, thin a, thin b, and bold a - thin a + thin b; then lines from one sample to "
+            "another along the sphere that noise lies on.",
+            "",
+            *(f"![{stem}, {name}](results/drawn/{stem}-{name}.jpg)" for name in ("arithmetic", "interpolation")),
+            "",
+        ]
+    return out

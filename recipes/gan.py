@@ -46,9 +46,21 @@ SAID = {
     "words-matching": "the same by a matching-aware critic (Reed 2016)",
     "words-blind": "the same critic without pictures beside wrong sentences",
 }
+TRICKS = {
+    "matching": "the generator matches the mean of the critic's features (Salimans 2016, section 3.1)",
+    "discrimination": "the critic sees how near a sample is to the others of its batch (3.2)",
+    "history": "both players stay near the average of their past (3.3)",
+    "virtual": "virtual batch norm in a convolutional generator (3.5)",
+    "deviation": "the critic sees the deviation over the batch (Karras 2018)",
+    "packing": "the critic judges four samples at once (Lin 2018)",
+    "replay": "the critic is shown earlier fakes again (Shrivastava 2017)",
+}
 ALL = ChainMap(MODELS, LABELLED, MADE, SAID)
 WRONG = ("matching-aware", "matching-split", "words-matching")  # whose critic is shown wrong conditions too
 WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
+CLASSIC = (
+    "gan dcgan dcgan-softmax lsgan hinge ragan r1 improved wgan wgan-gp wgan-ct sngan pacgan".split()
+)  # one critic, no condition
 FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are
 
 
@@ -63,6 +75,7 @@ def gan(
     width: int = 32,
     noise: int = 64,
     adv: str | None = None,
+    tricks: list[str] | None = None,
     made: Literal["edges", "colours"] = "edges",
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     seed: int = 0,
@@ -90,6 +103,7 @@ def gan(
         noise: numbers that a sample is made of.
         adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,
             relativistic, relativistic_average, f_kl, f_reverse_kl, f_js, f_gan, f_pearson, f_hellinger, f_total_variation.
+        tricks: of models up to pacgan, some of those below; smoothed labels are --adv one_sided.
         made: what pix2pix and spade are given of each picture: its edges, or a coarse map of its colours.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
@@ -109,12 +123,20 @@ def gan(
     from translate.errors import UserError, at_least
     from translate.recipe import Recipe, Run, intervals
 
-    for value, known, flag in ((model, ALL, "model"), (adv or "hinge", OBJECTIVES, "adv")):
+    tricks = sorted(set(tricks or []))
+    said = [
+        (model, ALL, "model"),
+        (adv or "hinge", OBJECTIVES, "adv"),
+        *((trick, TRICKS, "tricks") for trick in tricks),
+    ]
+    for value, known, flag in said:
         if value not in known:
             near = difflib.get_close_matches(value, known, 3, 0.3) or sorted(known)
             raise UserError(f"--{flag} {value}: there is no such one; the nearest names are {', '.join(near)}")
     if adv and model in FIXED:
         raise UserError(f"--adv {adv}: the objective of {model} is what it is; leave it out, or choose another --model")
+    if tricks and model not in CLASSIC:
+        raise UserError(f"--tricks {tricks[0]}: {model} takes none; of these models they are: {', '.join(CLASSIC)}")
     full = budget == "full" or (budget == "auto" and torch.cuda.is_available())
     steps = steps or (50_000 if full else 2000)
     wasserstein = model in WASSERSTEIN
@@ -138,10 +160,14 @@ def gan(
     }[type(x.domain)]
     if model not in getattr(network, "served", ALL):
         raise UserError(f"--model {model}: not of {kind.ITEMS}; of these it is {', '.join(network.served)}")
+    if "virtual" in tricks and (model == "gan" or network is not models.Parts):
+        raise UserError(
+            "--tricks virtual: this generator has no batch norm; leave it out, or choose dcgan and pictures"
+        )
     batch = batch or (64 if network is models.Parts and model not in MADE else 16)
-    if batch < 2 or model == "pacgan" and batch % models.PACKED:
-        raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for pacgan")
-    parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None)
+    if batch < 2 or (model == "pacgan" or "packing" in tricks) and batch % models.PACKED:
+        raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for packs")
+    parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None, frozenset(tricks))
     run = Run(
         steps, batch, 0, {"g": lr, "d": lr_d}, (0.0, 0.9) if wasserstein else (0.5, 0.999), precision=precision, seed=seed,
         **intervals(steps, looks=10, judged=5),
@@ -161,14 +187,15 @@ def gan(
             width=width,
             noise=noise,
             adv=adv,
+            tricks=tricks,
             made=made,
             precision=precision,
             seed=seed,
             budget="full" if full else "laptop",
         ),  # fmt: skip
-        title=f"{model}: {x.name}",
+        title=" ".join([model, *tricks]) + f": {x.name}",
         paper=ALL[model],
-        folder=f"gan-{model}-{x.name}",
+        folder="-".join(["gan", model, *tricks, x.name]),
         then="see {out}/samples" if model in MADE else "draw: python scripts/sample.py {out}",
     )
 
@@ -178,6 +205,7 @@ KINDS = {
     "Models of labelled collections": LABELLED,
     "Models of pairs made from one side": MADE,
     "Models of described digits": SAID,
+    "Tricks": TRICKS,
 }
 gan.__doc__ = gan.__doc__.replace(
     "MODELS",

@@ -5,7 +5,7 @@ A further one is a function here and a line there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from torch import nn
@@ -35,7 +35,7 @@ from translate.modules.noise import ToCode
 from translate.nets import dcgan as convolutional
 from translate.nets import mlp
 from translate.nets import spade as spatial
-from translate.nets.improved import MinibatchDiscrimination, VirtualBatchNorm, WithReference
+from translate.nets.improved import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm, WithReference
 from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.unet import UNet
@@ -50,6 +50,7 @@ from translate.systems.gan import GAN
 from translate.systems.infogan import InfoGAN, Posterior
 
 PACKED = 4  # samples that PacGAN's critic judges at once
+REPLAYED = 10  # batches of earlier fakes
 
 
 @dataclass
@@ -60,10 +61,14 @@ class Parts:
     batch: int
     width: int
     noise: int
-    chosen: Adv | None  # --adv
+    chosen: Adv | None = None  # --adv
+    tricks: frozenset[str] = frozenset()
 
     def __post_init__(self):
         self.X = self.data["x"].domain
+
+    def with_tricks(self, *tricks: str) -> Parts:
+        return replace(self, tricks=self.tricks | set(tricks))
 
     @cached_property
     def classes(self) -> int:
@@ -72,8 +77,27 @@ class Parts:
     def adv(self, otherwise: Adv) -> Adv:
         return self.chosen or otherwise
 
-    def generator(self, more: int = 0) -> nn.Module:
-        return init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width))
+    def gan(self, g: nn.Module, d: nn.Module, adv: Adv, *penalties, **how) -> GAN:
+        """With those of the tricks that are terms of the losses, or fakes; the others are in the networks."""
+        return GAN(
+            self.X, g, d, adv, *penalties,
+            pack=self.pack,
+            matching=1.0 if "matching" in self.tricks else 0.0,
+            history=1e-4 if "history" in self.tricks else 0.0,
+            pool=REPLAYED * self.batch if "replay" in self.tricks else 0,
+            batch=self.batch,
+            **how,
+        )  # fmt: skip
+
+    @property
+    def pack(self) -> int:
+        return PACKED if "packing" in self.tricks else 1
+
+    def generator(self, more: int = 0, norm=nn.BatchNorm2d) -> nn.Module:
+        virtual = "virtual" in self.tricks
+        norm = partial(VirtualBatchNorm, reference=self.batch) if virtual else norm
+        g = init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width, norm))
+        return WithReference(g, self.batch) if virtual else g
 
     def labelled_generator(self) -> nn.Module:
         return Joined(self.generator(self.classes), OneHot(self.classes))
@@ -82,15 +106,26 @@ class Parts:
         return convolutional.Body(self.X.channels * pack, self.X.size, self.width, norm, **kw)
 
     def critic(self, norm=None, head=Realism, **kw) -> Critic:
-        body = self.body(norm, **kw)
-        return init_gan(Critic(body, head(body.features)))
+        body = self.body(norm, pack=self.pack, **kw)
+        return init_gan(Critic(body, self.informed(body.features, head)))
+
+    def informed(self, features: int, head) -> nn.Module:
+        """A head, told by tricks about the rest of the batch."""
+        layers = []
+        if "discrimination" in self.tricks:
+            layers.append(MinibatchDiscrimination(features))
+            features = layers[-1].features
+        if "deviation" in self.tricks:
+            layers.append(MinibatchStd())
+            features += 1
+        return Crowd(nn.Sequential(*layers), head(features)) if layers else head(features)
 
     def dense_generator(self) -> nn.Module:
         return mlp.Generator((self.X.channels, self.X.size, self.X.size), self.noise, 8 * self.width)
 
     def dense_critic(self) -> Critic:
-        body = mlp.MaxoutBody(self.X.channels * self.X.size**2, 4 * self.width)
-        return Critic(body, Realism(body.features))
+        body = mlp.MaxoutBody(self.X.channels * self.pack * self.X.size**2, 4 * self.width)
+        return Critic(body, self.informed(body.features, Realism))
 
     def patch_critic(self, told: int) -> nn.Module:
         """Of a picture and the one that it was made from, side by side."""
@@ -107,73 +142,69 @@ class Parts:
         return LabelEmbedding(self.classes, width)
 
 
+class Crowd(nn.Module):
+    """A head behind layers that have seen the other rows."""
+
+    def __init__(self, layers: nn.Module, head: nn.Module):
+        super().__init__()
+        self.layers, self.head = layers, head
+
+    def forward(self, h, c=None):
+        return self.head(self.layers(h), c)
+
+
 def gan(p: Parts) -> System:
-    return GAN(p.X, p.dense_generator(), p.dense_critic(), p.adv(objectives.non_saturating))
+    return p.gan(p.dense_generator(), p.dense_critic(), p.adv(objectives.non_saturating))
 
 
 def dcgan(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), p.adv(objectives.non_saturating))
+    return p.gan(p.generator(), p.critic(nn.BatchNorm2d), p.adv(objectives.non_saturating))
 
 
 def dcgan_softmax(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d, TwoWay), p.adv(objectives.non_saturating))
+    return p.gan(p.generator(), p.critic(nn.BatchNorm2d, TwoWay), p.adv(objectives.non_saturating))
 
 
 def lsgan(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.least_squares)
+    return p.gan(p.generator(), p.critic(nn.BatchNorm2d), objectives.least_squares)
 
 
 def hinge(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.hinge)
+    return p.gan(p.generator(), p.critic(nn.BatchNorm2d), objectives.hinge)
 
 
 def ragan(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(nn.BatchNorm2d), objectives.relativistic_average)
+    return p.gan(p.generator(), p.critic(nn.BatchNorm2d), objectives.relativistic_average)
 
 
 def r1(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(), p.adv(objectives.non_saturating), {penalty.r1: 0.5}, every=16)
+    return p.gan(p.generator(), p.critic(), p.adv(objectives.non_saturating), {penalty.r1: 0.5}, every=16)
 
 
 def improved(p: Parts) -> System:
-    norm = partial(VirtualBatchNorm, reference=p.batch)
-    g = WithReference(init_gan(convolutional.Generator(p.X.channels, p.X.size, p.noise, p.width, norm)), p.batch)
-    critic = p.critic(head=Crowd)
-    return GAN(p.X, g, critic, p.adv(objectives.one_sided()), matching=1.0, history=1e-4, batch=p.batch)
-
-
-class Crowd(nn.Module):
-    """One score that has seen the other rows."""
-
-    def __init__(self, features: int):
-        super().__init__()
-        self.crowd = MinibatchDiscrimination(features)
-        self.realism = Realism(self.crowd.features)
-
-    def forward(self, h, c=None):
-        return self.realism(self.crowd(h))
+    p = p.with_tricks("matching", "discrimination", "history", "virtual")
+    return p.gan(p.generator(), p.critic(), p.adv(objectives.one_sided()))
 
 
 def wgan(p: Parts) -> System:
-    return GAN(p.X, p.generator(), clipped(p.critic()), objectives.wasserstein, critic_steps=5)
+    return p.gan(p.generator(), clipped(p.critic()), objectives.wasserstein, critic_steps=5)
 
 
 def wgan_gp(p: Parts) -> System:
-    return GAN(p.X, p.generator(), p.critic(), objectives.wasserstein, {penalty.gradient: 10.0}, critic_steps=5)
+    return p.gan(p.generator(), p.critic(), objectives.wasserstein, {penalty.gradient: 10.0}, critic_steps=5)
 
 
 def wgan_ct(p: Parts) -> System:
     penalties = {penalty.gradient: 10.0, penalty.consistency: 2.0}
-    return GAN(p.X, p.generator(), p.critic(dropout=0.5), objectives.wasserstein, penalties, critic_steps=5)
+    return p.gan(p.generator(), p.critic(dropout=0.5), objectives.wasserstein, penalties, critic_steps=5)
 
 
 def sngan(p: Parts) -> System:
-    return GAN(p.X, p.generator(), spectral(p.critic()), p.adv(objectives.hinge))
+    return p.gan(p.generator(), spectral(p.critic()), p.adv(objectives.hinge))
 
 
 def pacgan(p: Parts) -> System:
-    critic = p.critic(nn.BatchNorm2d, pack=PACKED)
-    return GAN(p.X, p.generator(), critic, p.adv(objectives.non_saturating), pack=PACKED)
+    return dcgan(p.with_tricks("packing"))
 
 
 def bigan(p: Parts) -> System:

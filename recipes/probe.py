@@ -64,7 +64,7 @@ def probe(
         args = config["args"]
         facts = dict(model=args["model"], steps=args["steps"], seed=args["seed"], labels=labels, rows=rows)
         facts |= dict(environment=config["environment"], date=date.today().isoformat())
-        drawn.keep_probe(Path(docs), x.name, f"{Path(run).name}, {labels} labels", facts)
+        drawn.keep(Path(docs), x.name, "probes", f"{Path(run).name}, {labels} labels", facts)
         results.publish(Path(docs))
 
 

@@ -18,7 +18,7 @@ class Voices(models.Parts):
 
     served = "gan dcgan dcgan-softmax lsgan hinge ragan r1 wgan wgan-gp sngan pacgan bigan infogan began ae vae".split()
 
-    def generator(self, more: int = 0) -> nn.Module:
+    def generator(self, more: int = 0, norm=None) -> nn.Module:
         channels = 2 * self.width
         decoder = self.X.decoder(width=channels, blocks=1)
         return FromNoise(decoder, self.noise + more, (channels, self.X.size // 4))
@@ -27,15 +27,15 @@ class Voices(models.Parts):
         return Pooled(GatedEncoder(pack * BANDS, 2 * self.width, blocks=1), 2 * self.width, 2 * self.width)
 
     def critic(self, norm=None, head=Realism, **kw) -> Critic:
-        body = self.body(norm, **kw)
-        return Critic(body, head(body.features))
+        body = self.body(norm, pack=self.pack, **kw)
+        return Critic(body, self.informed(body.features, head))
 
     def dense_generator(self) -> nn.Module:
         return mlp.Generator((1, BANDS, self.X.size), self.noise, 8 * self.width, bounded=False)
 
     def dense_critic(self) -> Critic:
-        body = mlp.MaxoutBody(BANDS * self.X.size, 4 * self.width)
-        return Critic(body, Realism(body.features))
+        body = mlp.MaxoutBody(BANDS * self.pack * self.X.size, 4 * self.width)
+        return Critic(body, self.informed(body.features, Realism))
 
 
 class Sentences(Voices):
@@ -44,7 +44,7 @@ class Sentences(Voices):
     # neither fully connected networks, nor an energy that is differentiated in the sample
     served = [model for model in Voices.served if model not in ("gan", "began")]
 
-    def generator(self, more: int = 0) -> nn.Module:
+    def generator(self, more: int = 0, norm=None) -> nn.Module:
         channels = 2 * self.width
         decoder = self.X.decoder(width=channels, bottleneck=Bottleneck(soft))
         return FromNoise(decoder, self.noise + more, (self.X.length, channels))

@@ -1,17 +1,20 @@
-"""scripts/equal.py and scripts/probe.py; and the judge of samples, on pictures whose scores are known beforehand."""
+"""scripts/equal.py, scripts/probe.py and scripts/latent.py; and the judge of samples, on pictures whose scores are known beforehand."""
 
 from __future__ import annotations
 
 import json
 from math import log
 
+import cv2
 import pytest
 import torch
 
+from domains.metrics import images as judges
 from recipes import launch
 from recipes.equal import equal, floors_of, table
 from recipes.gan import gan
 from recipes.generative import SampleJudge, open_collection
+from recipes.latent import boldest_and_thinnest, latent
 from recipes.probe import probe
 from recipes.results import results
 from recipes.translator import saved_config
@@ -151,6 +154,31 @@ def test_a_critics_features_are_probed(tmp_path, capsys, monkeypatch):
     shares = [float(line.split("%")[0]) for line in said]
     assert shares[1] > 50 and 20 < shares[2] < 80, "of 100 digits, after 200"
     assert command(probe, tmp_path) == 2
+
+
+def test_terms_are_the_boldest_and_the_thinnest_of_a_digit():
+    z, called = torch.arange(8.0)[:, None], torch.tensor([4, 4, 4, 4, 4, 4, 4, 9])
+    terms = boldest_and_thinnest(z, called, torch.tensor([0.1, 0.7, 0.2, 0.6, 0.3, 0.5, 0.4, 0.9]))
+    assert {digit: (bold.item(), thin.item()) for digit, (bold, thin) in terms.items()} == {4: (3.0, 2.0)}
+
+
+def test_sums_and_strips_are_drawn_and_counted(tmp_path, capsys, monkeypatch):
+    """A classifier that calls samples 5, 7, 2 in turn is right three times of six."""
+    out, docs = tmp_path / "run", tmp_path / "docs"
+    monkeypatch.setattr(SampleJudge, "__call__", lambda *_: {"score": 1.0})
+    with pytest.raises(SystemExit):
+        launch.main(gan, f"--model dcgan --steps 2 --batch 8 --width 4 --device cpu --out {out}".split())
+    capsys.readouterr()
+    calls = torch.eye(10)[[5, 7, 2]]
+    monkeypatch.setattr(judges, "features", lambda net, drawn: calls[torch.arange(len(drawn)) % 3])
+    assert command(latent, out, "--n", 30, "--docs", docs) == 0
+    assert "thin b alone: b 50.0%" in capsys.readouterr().out, "asked are 5, 7, 2, 7, 2, 5"
+    assert "| dcgan, 2 steps, seed 0: bold a - thin a + thin b | 6 | 0.5 |" in (docs / "results.md").read_text()
+    shapes = [cv2.imread(str(docs / f"results/drawn/run-{name}.jpg")).shape for name in ("arithmetic", "interpolation")]
+    assert shapes == [(28, 4 * 28, 3), (6 * 28, 12 * 28, 3)]
+    monkeypatch.setattr(judges, "features", lambda net, drawn: calls[:1].expand(len(drawn), -1))
+    assert command(latent, out, "--n", 30, "--docs", docs) == 2
+    assert "its samples are of one digit only" in capsys.readouterr().err
 
 
 def test_every_kind_of_model_has_rows_beside_floors(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,7 @@ import torch
 from domains import sources
 from domains.vocoders import HOP, RATE
 from recipes import launch, models
-from recipes.gan import ALL, LABELLED, MODELS, WRONG, gan
+from recipes.gan import ALL, LABELLED, MODELS, TRICKS, WRONG, gan
 from recipes.generative import SampleJudge
 from recipes.sample import between, sample
 from recipes.sequences import Sentences, Voices
@@ -23,6 +23,7 @@ from tests.cases import CPU
 from translate import bundle
 from translate.feed import batches
 from translate.loop import Trainer, draws
+from translate.nets.improved import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
 
 EVERY = list(ALL)
 TINY = dict(steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
@@ -49,6 +50,36 @@ BESIDE = [(VOICE, model) for model in Voices.served] + [("modern", model) for mo
 def test_models_that_serve_voices_and_sentences():
     assert len(Voices.served) == 16 and len(Sentences.served) == 14 and len(BESIDE) == 30
     assert set(Sentences.served) < set(Voices.served) < set(MODELS)
+
+
+TRICKED = [("digits", "dcgan", [trick]) for trick in TRICKS]
+TRICKED += [
+    ("digits", "dcgan", [*TRICKS]),
+    ("digits", "wgan-gp", ["deviation", "packing"]),
+    ("digits", "gan", ["packing"]),
+]
+TRICKED += [
+    ("modern", "wgan-gp", [trick for trick in TRICKS if trick != "virtual"]),
+    (VOICE, "sngan", ["deviation", "replay"]),
+]
+
+
+@pytest.mark.parametrize("data, model, tricks", TRICKED, ids=str)
+def test_a_trick_is_in_the_losses_or_in_the_networks(data, model, tricks):
+    plain, tricked = (Trainer(gan(data=data, model=model, tricks=t, **TINY), CPU).system for t in (None, tricks))
+    batch = next(batches(recipe(model, data).data, 8, 0, 1, CPU))
+    terms = {
+        key.split("_")[0]
+        for loss in (tricked.loss_d, tricked.loss_g)
+        for key, value in loss(**batch).items()
+        if value.isfinite()
+    }
+    assert terms - {"d", "adv", "penalty"} == {"matching", "history"} & set(tricks)
+    assert (tricked.together, tricked.pool is not None) == (4 if "packing" in tricks else 1, "replay" in tricks)
+    kinds = {type(m) for m in tricked.modules()} - {type(m) for m in plain.modules()}
+    layers = {"discrimination": MinibatchDiscrimination, "deviation": MinibatchStd, "virtual": VirtualBatchNorm}
+    assert kinds & set(layers.values()) == {layers[trick] for trick in tricks if trick in layers}
+    assert len(TRICKED) == len(TRICKS) + 5
 
 
 @pytest.mark.parametrize("data, model", [("digits", model) for model in EVERY] + BESIDE, ids=str)
@@ -130,7 +161,11 @@ MISTAKES = [
     (["--adv", "hing"], "--adv hing: there is no such one; the nearest names are hinge"),
     (["--adv", "hinge"], "--adv hinge: the objective of wgan-gp is what it is"),
     (["--size", 30], "--size 30: the side must halve evenly"),
-    (["--model", "pacgan", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4 for pacgan"),
+    (["--model", "pacgan", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4 for packs"),
+    (["--model", "dcgan", "--tricks", "replays"], "--tricks replays: there is no such one; the nearest names are replay"),
+    (["--model", "bigan", "--tricks", "replay"], "--tricks replay: bigan takes none; of these models they are: gan, dcgan"),
+    (["--model", "gan", "--tricks", "virtual"], "--tricks virtual: this generator has no batch norm"),
+    (["--model", "dcgan", "--tricks", "packing", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4"),
     (["--model", "cgan", "--data", "photos"], "photos has no labels: give an .npz with y_train, or a model without conditions"),
     (["--model", "began", "--data", "modern"], "--model began: not of sentences; of these it is dcgan, dcgan-softmax"),
     (["--model", "improved", "--data", VOICE], "--model improved: not of recordings; of these it is gan, dcgan"),

@@ -23,7 +23,7 @@ class MinibatchDiscrimination(nn.Module):
 
 
 class MinibatchStd(nn.Module):
-    """x [B,C,H,W] -> [B,C+1,H,W]: a plane of the mean deviation over the batch (arXiv:1710.10196, section 3)."""
+    """x [B,C,...] -> [B,C+1,...]: a plane of the mean deviation over the batch (arXiv:1710.10196, section 3)."""
 
     def forward(self, x: Tensor) -> Tensor:
         spread = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean().to(x.dtype)

@@ -26,7 +26,7 @@ class GAN(Generative):
     matching: weight of feature matching (arXiv:1606.03498, 3.1); the critic then has a `body`.
     history: weight of historical averaging of both players (3.3).
     paired: weight of the distance from the sample that the condition belongs to (pix2pix, arXiv:1611.07004, eq. 3, 4).
-    pool: earlier fakes that the critic is shown again.
+    pool: earlier fakes that the critic is shown again; where there is no condition, for theirs would be an earlier one.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class GAN(Generative):
         with torch.no_grad():
             fake = self.draw(len(x), c)
         if self.pool:
+            assert c is None
             self.pool.put(fake)
             fake = self.pool.get(len(x))
         real_scores = self.judge(x, c)
