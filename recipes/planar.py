@@ -22,7 +22,7 @@ class Parts(models.Parts):
 
     line: nn.Module | None = None  # a generator in place of the network
 
-    def generator(self, more: int = 0) -> nn.Module:
+    def generator(self, more: int = 0, norm=None) -> nn.Module:
         return self.line or mlp.Generator((2,), self.noise + more, 4 * self.width, bounded=False)
 
     def body(self, norm=None, pack: int = 1, **kw) -> mlp.Body:
@@ -31,8 +31,8 @@ class Parts(models.Parts):
     dense_generator = generator
 
     def critic(self, norm=None, head=models.Realism, **kw) -> models.Critic:
-        body = self.body(norm, **kw)
-        return models.Critic(body, head(body.features))
+        body = self.body(norm, pack=self.pack, **kw)
+        return models.Critic(body, self.informed(body.features, head))
 
     dense_critic = critic
 

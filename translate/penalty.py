@@ -23,9 +23,7 @@ def clipped(critic: nn.Module, limit: float = 0.01) -> nn.Module:
 
     def clip(*_) -> None:
         for p in critic.parameters():
-            p.data.clamp_(
-                -limit, limit
-            )  # .data: the second pass of one loss changes nothing, and autograd need not know
+            p.data.clamp_(-limit, limit)  # .data: a loss's second pass changes nothing, and autograd need not know
 
     critic.register_forward_pre_hook(clip)
     return critic
