@@ -96,11 +96,14 @@ class Parts:
     def pack(self) -> int:
         return PACKED if "packing" in self.tricks else 1
 
-    def generator(self, more: int = 0, norm=nn.BatchNorm2d) -> nn.Module:
-        virtual = "virtual" in self.tricks
-        norm = partial(VirtualBatchNorm, reference=self.batch) if virtual else norm
-        g = init_gan(convolutional.Generator(self.X.channels, self.X.size, self.noise + more, self.width, norm))
-        return WithReference(g, self.batch) if virtual else g
+    def generator(self, more: int = 0) -> nn.Module:
+        if "virtual" in self.tricks:
+            norm = partial(VirtualBatchNorm, reference=self.batch)
+            return WithReference(init_gan(self.decoder(self.noise, norm)), self.batch)
+        return init_gan(self.decoder(self.noise + more))
+
+    def decoder(self, code: int, norm=nn.BatchNorm2d) -> nn.Module:
+        return convolutional.Generator(self.X.channels, self.X.size, code, self.width, norm)
 
     def labelled_generator(self) -> nn.Module:
         return Joined(self.generator(self.classes), OneHot(self.classes))
@@ -190,7 +193,9 @@ def improved(p: Parts) -> System:
 
 
 def wgan(p: Parts) -> System:
-    box = 0.01 * 64 / p.width  # the paper's is for 64 channels; what narrower layers add up to is as much in a wider one
+    box = (
+        0.01 * 64 / p.width
+    )  # the paper's is for 64 channels; what narrower layers add up to is as much in a wider one
     return p.gan(p.generator(), clipped(p.critic(), box), objectives.wasserstein, critic_steps=5)
 
 
@@ -226,8 +231,8 @@ def began(p: Parts) -> System:
     """Norms of single samples in the critic: those of a batch differ between data and fakes, and a fake's error would be its batch's.
     k is driven a thousand times faster than in the paper's 200,000 steps: in hundreds it would stay at 0, and all samples black."""
     norm = partial(nn.GroupNorm, 1)
-    critic = Pair(ToCode(p.body(norm), p.noise), p.generator(norm=norm))
-    return BEGAN(p.X, p.generator(), init_gan(critic), diversity=0.7, gain=1.0)
+    critic = Pair(ToCode(p.body(norm), p.noise), p.decoder(p.noise, norm))
+    return BEGAN(p.X, p.generator(), critic, diversity=0.7, gain=1.0)
 
 
 def ae(p: Parts) -> System:

@@ -22,8 +22,11 @@ class Parts(models.Parts):
 
     line: nn.Module | None = None  # a generator in place of the network
 
-    def generator(self, more: int = 0, norm=None) -> nn.Module:
-        return self.line or mlp.Generator((2,), self.noise + more, 4 * self.width, bounded=False)
+    def generator(self, more: int = 0) -> nn.Module:
+        return self.line or self.decoder(self.noise + more)
+
+    def decoder(self, code: int, norm=None) -> nn.Module:
+        return mlp.Generator((2,), code, 4 * self.width, bounded=False)
 
     def body(self, norm=None, pack: int = 1, **kw) -> mlp.Body:
         return mlp.Body(2 * pack, 4 * self.width)

@@ -18,10 +18,12 @@ class Voices(models.Parts):
 
     served = "gan dcgan dcgan-softmax lsgan hinge ragan r1 wgan wgan-gp sngan pacgan bigan infogan began ae vae".split()
 
-    def generator(self, more: int = 0, norm=None) -> nn.Module:
+    def decoder(self, code: int, norm=None) -> nn.Module:
         channels = 2 * self.width
-        decoder = self.X.decoder(width=channels, blocks=1)
-        return FromNoise(decoder, self.noise + more, (channels, self.X.size // 4))
+        return FromNoise(self.X.decoder(width=channels, blocks=1), code, (channels, self.X.size // 4))
+
+    def generator(self, more: int = 0) -> nn.Module:
+        return self.decoder(self.noise + more)
 
     def body(self, norm=None, pack: int = 1) -> Pooled:
         return Pooled(GatedEncoder(pack * BANDS, 2 * self.width, blocks=1), 2 * self.width, 2 * self.width)
@@ -44,10 +46,9 @@ class Sentences(Voices):
     # neither fully connected networks, nor an energy that is differentiated in the sample
     served = [model for model in Voices.served if model not in ("gan", "began")]
 
-    def generator(self, more: int = 0, norm=None) -> nn.Module:
+    def decoder(self, code: int, norm=None) -> nn.Module:
         channels = 2 * self.width
-        decoder = self.X.decoder(width=channels, bottleneck=Bottleneck(soft))
-        return FromNoise(decoder, self.noise + more, (self.X.length, channels))
+        return FromNoise(self.X.decoder(width=channels, bottleneck=Bottleneck(soft)), code, (self.X.length, channels))
 
     def body(self, norm=None, pack: int = 1) -> Pooled:
         """Packed sentences follow each other."""
