@@ -243,11 +243,11 @@ class Images:
         """styles: how many a code's label may name, or how long its vector is; 0: labels are not looked at."""
         return StyledDecoder(self.channels, styles=styles, **kw) if styles else init_gan(Decoder(self.channels, **kw))
 
-    def critic(self, vgg: bool = False, **kw) -> nn.Module:
+    def critic(self, vgg: bool = False, classes: int = 1, **kw) -> nn.Module:
         """vgg: on VGG-19's features, which suits small collections of photographs and small budgets."""
         if vgg:
-            return ProjectedCritic(vgg19(VGG_LAYERS), VGG_CHANNELS)
-        return init_gan(PatchCritic(self.channels, **kw))
+            return ProjectedCritic(vgg19(VGG_LAYERS), VGG_CHANNELS, classes=classes)
+        return init_gan(PatchCritic(self.channels, classes=classes, **kw))
 
 
 def survey(items: list[Item]) -> tuple[int, bool, bool]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from recipes.translation import NONE, Parts, translation
+from recipes.translation import NONE, Objective, Parts, translation
 
 if TYPE_CHECKING:
     from translate.recipe import Recipe
@@ -17,7 +17,7 @@ def cogan(
     descent: int = 30,
     batch: int = 32,
     lr: float = 1e-3,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "non_saturating",
+    adv: Objective = "non_saturating",
     **numbers,
 ) -> Recipe:
     """Draw pairs, one item of each collection, out of one noise; translate by looking for an input's noise. CoGAN, arXiv:1606.07536.
@@ -39,10 +39,9 @@ def cogan(
     own = dict(noise=noise, descent=descent, adv=adv)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.cogan import CoGAN
 
-        return CoGAN(p.A, p.B, *p.from_noise(), adv=OBJECTIVES[adv], descent=descent, **p.replay())
+        return CoGAN(p.A, p.B, *p.from_noise(), descent=descent, **p.adversarial())
 
     return translation(
         "CoGAN", "Liu et al. 2016, arXiv:1606.07536", system, own, a, b, batch=batch, lr=lr,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from recipes.translation import Parts, translation
+from recipes.translation import Objective, Parts, translation
 
 if TYPE_CHECKING:
     from translate.recipe import Recipe
@@ -15,7 +15,7 @@ def cyclegan(
     b: str = "vangogh",
     cycle: float | None = None,
     identity: float | None = None,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     queue: int = 0,
     penalty: float = 0.0,
     ema: float = 0.999,
@@ -42,10 +42,8 @@ def cyclegan(
     own = dict(cycle=cycle, identity=identity, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.cyclegan import CycleGAN
 
-        weights = {key: p.n[key] for key in ("cycle", "identity", "penalty")}
-        return CycleGAN(p.A, p.B, *p.networks(), adv=OBJECTIVES[adv], **weights, **p.replay())
+        return CycleGAN(p.A, p.B, *p.networks(), **p.numbers("cycle", "identity", "penalty"), **p.adversarial())
 
     return translation("CycleGAN", "Zhu et al. 2017, arXiv:1703.10593", system, own, a, b, **numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 
@@ -52,8 +53,9 @@ def evaluate(
     config = saved_config(folder)
     specs = sides(folder, config["args"], a, b, domains)
     named, found = ("best", "final") if which == "both" else (which,), []
-    for one, other in wanted(specs, source, to):
-        rows, facts = score(folder, specs, other, named, device, one, dict(beam=beam, sample=sample, seed=seed))
+    ways = wanted(specs, source, to)
+    decoding = dict(beam=beam, sample=sample, seed=seed)
+    for (one, other), (rows, facts) in zip(ways, score(folder, specs, ways, named, device, decoding)):
         columns = kinds.named(facts["kind"]).COLUMNS
         print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
         print(table(rows, columns) + "\n")
@@ -113,14 +115,12 @@ def averaged(found: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, fl
 def score(
     folder,
     specs: dict[str, str],
-    to: str,
+    ways: list[tuple[str, str]],
     which: tuple[str, ...],
     device: str,
-    source: str = "",
     decoding: dict | None = None,
-) -> tuple[dict, dict]:
-    """(rows of scores by name, facts about the measurement). source: of many domains the one that is translated. decoding: what
-    Translator.decode is told."""
+) -> Iterator[tuple[dict, dict]]:
+    """(rows of scores by name, facts about the measurement) of each direction. decoding: what Translator.decode is told."""
     import platform
     from datetime import date
 
@@ -137,35 +137,38 @@ def score(
     decoding = decoding or {}
     for translator in translators:
         translator.decode(**decoding)
-    kind, source, files = tested(translators[0], specs, to, source)
+    first, config = translators[0], saved_config(folder)
+    kind, files, of = tested(first, specs, ways)
     if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
         names, translators = [" = ".join(names)], translators[:1]
     learned = {f"{name} (step {t.config['step']})": t for name, t in zip(names, translators)}
     torch.manual_seed(0)  # of styles that are drawn
-    rows, facts = kind.score(learned, files, source, to, folder)
-    if hasattr(translators[0].system.direction(source, to), "restyled"):
-        from translate.systems.munit import STYLES
+    for (source, to), (rows, facts) in zip(ways, kind.score(learned, files, ways, folder)):
+        if hasattr(first.system.direction(source, to), "restyled"):
+            facts |= {"diversity": diverse(first, files, source, to)}
+        if decoding.get("beam"):
+            facts |= {"decoding": f"a beam of {decoding['beam']}"}
+        if decoding.get("sample"):
+            facts |= {"decoding": f"words drawn, seed {decoding['seed']}"}
+        yield rows, facts | {
+            "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
+            "tested on": of if files[source].test else "FILES TRAINED ON (the data has no test split)",
+            "date": date.today().isoformat(), "seed": config["args"].get("seed"), "trained on": config["environment"],
+            "scored with": f"torch {torch.__version__}, Python {platform.python_version()}",
+        }  # fmt: skip
 
-        given, real = ((files[side].test or files[side].train)[:20] for side in (source, to))
-        spread, most = (
-            diversity(translators[0], given, source, to),
-            apart(rows_of(translators[0].domains[to], real)[:20]),
-        )
-        facts |= {
-            "diversity": f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles; "
-            f"0: one output whatever the style; {most:.4f}: two real targets, whose content differs too"
-        }
-    config = saved_config(folder)
-    if decoding.get("beam"):
-        facts |= {"decoding": f"a beam of {decoding['beam']}"}
-    if decoding.get("sample"):
-        facts |= {"decoding": f"words drawn, seed {decoding['seed']}"}
-    return rows, facts | {
-        "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
-        "tested on": "test files" if files[source].test else "FILES TRAINED ON (the data has no test split)",
-        "date": date.today().isoformat(), "seed": config["args"].get("seed"), "trained on": config["environment"],
-        "scored with": f"torch {torch.__version__}, Python {platform.python_version()}",
-    }  # fmt: skip
+
+def diverse(translator, files: dict, source: str, to: str) -> str:
+    """The diversity of translations, in words."""
+    from translate.systems.munit import STYLES
+
+    given, real = ((files[side].test or files[side].train)[:20] for side in (source, to))
+    spread = diversity(translator, given, source, to)
+    most = apart(rows_of(translator.domains[to], real)[:20])
+    return (
+        f"{spread:.4f}, the mean difference of two styles' outputs for one input, of {len(STYLES)} styles; "
+        f"0: one output whatever the style; {most:.4f}: two real targets, whose content differs too"
+    )
 
 
 def diversity(translator, items: list, source: str, to: str) -> float:
@@ -202,15 +205,20 @@ def rows_of(domain, items: list) -> list:
     return [s[i : i + 1] for s in batches for i in range(len(s))]
 
 
-def tested(translator, specs: dict[str, str], to: str, source: str = ""):
-    """(the kind's module, the side that is translated, the files of both sides)"""
+def tested(translator, specs: dict[str, str], ways: list[tuple[str, str]]):
+    """(the kind's module, the files of all sides of these directions, which of the test files they are: of more than two sides some)"""
     from domains.sources import find, option
     from recipes import kinds
 
-    source = translator.source(to, source)
-    kind, pair = kinds.of(translator.domains[to]), set(specs) == {"a", "b"}
-    files = {side: find(specs[side], side if pair else "", option(side)) for side in (source, to)}
-    return kind, source, {side: kinds.keep(found, kind, side) for side, found in files.items()}
+    pair, sides = set(specs) == {"a", "b"}, dict.fromkeys(side for way in ways for side in way)
+    kind = kinds.of(translator.domains[ways[0][1]])
+    files = {side: kinds.keep(find(specs[side], side if pair else "", option(side)), kind, side) for side in sides}
+    if len(sides) < 3 or not kind.MANY:
+        return kind, files, "test files"
+    for found in files.values():
+        found.test = found.test[: kind.MANY]
+        found.labels |= {"test": found.labels["test"][: kind.MANY]} if "test" in found.labels else {}
+    return kind, files, f"the first {kind.MANY} test files of each direction"
 
 
 def table(rows: dict[str, dict[str, float]], columns: dict) -> str:

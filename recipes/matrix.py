@@ -334,7 +334,7 @@ def of_pictures(kind, files: dict, size: int | None, column: Column, most: int =
     import torch
 
     from domains.metrics import images as judges
-    from domains.pretrained import VGG19Statistics, efficientnet_lite0
+    from domains.pretrained import efficientnet_lite0
 
     domains = {side: folder.domain for side, folder in kind.folders(files, size, False, 0).items()}
 
@@ -368,8 +368,7 @@ def of_pictures(kind, files: dict, size: int | None, column: Column, most: int =
     if len({x.shape for x in [*train, *copied]}) == 1:
         mean = torch.stack(train).mean(0)
         floors["mean of the training pictures"] = scored([mean] * len(given))
-    small = VGG19Statistics().eval()
-    return Judge("images", score, floors, functools.cache(lambda seed: kind.Judge(small)))
+    return Judge("images", score, floors, functools.cache(lambda seed: kind.quick_judge()))
 
 
 def of_voices(kind, files: dict, size: int | None, column: Column, most: int = 20) -> Judge:

@@ -6,9 +6,9 @@ A further one is a function here and a line there.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from recipes.translation import NONE, Parts, translation
+from recipes.translation import NONE, Objective, Parts, translation
 
 if TYPE_CHECKING:
     from translate.recipe import Recipe
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def plain(
     a: str = "photos",
     b: str = "vangogh",
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """Two translators and two critics, nothing else: the baseline, which may give one output whatever the input.
@@ -29,10 +29,9 @@ def plain(
     """
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.plain import Plain
 
-        return Plain(p.A, p.B, *p.networks(), adv=OBJECTIVES[adv], **p.replay())
+        return Plain(p.A, p.B, *p.networks(), **p.adversarial())
 
     paper = "the baseline of Zhu et al. 2017, arXiv:1703.10593"
     return translation("Plain G + D", paper, system, dict(adv=adv), a, b, **numbers)
@@ -100,7 +99,7 @@ def cut(
     contrast: float = 1.0,
     nce_identity: float = 1.0,
     patches: int = 256,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """Of pictures, without a way back: each patch of the output says which one of the input it was. CUT, arXiv:2007.15651.
@@ -120,7 +119,6 @@ def cut(
     at_least(2, patches=patches)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.modules.contrast import PatchContrast
         from translate.systems.cut import CUT
 
@@ -134,8 +132,8 @@ def cut(
                 f"--generator {p.n['generator']}: cut reads the generator's encoder; give resnet or residual"
             )
         c_a2b, c_b2a = (PatchContrast(net.encoder, p.A.channels, 2 * p.n["width"], patches) for net in (a2b, b2a))
-        how = dict(adv=OBJECTIVES[adv], contrast=contrast, identity=nce_identity)
-        return CUT(p.A, p.B, a2b, b2a, *critics, c_a2b=c_a2b, c_b2a=c_b2a, **how, **p.replay())
+        how = dict(c_a2b=c_a2b, c_b2a=c_b2a, contrast=contrast, identity=nce_identity)
+        return CUT(p.A, p.B, a2b, b2a, *critics, **how, **p.adversarial())
 
     own = dict(contrast=contrast, nce_identity=nce_identity, patches=patches, adv=adv)
     return translation("CUT", "Park et al. 2020, arXiv:2007.15651", system, own, a, b, **numbers)
@@ -202,8 +200,8 @@ def crossaligned(
 
         if p.A.spec()["domain"] != "tokens":
             raise UserError("crossaligned compares how sentences are written: for other files take the method aligned")
-        critics = (LatentCritic(p.n["width"], 2 * p.n["width"]) for _ in "ab")
-        return CrossAligned(p.A, p.B, *p.halves(), *critics, critic=critic_z, critic_steps=critic_steps)
+        critics = {f"d_{side}": LatentCritic(p.n["width"], 2 * p.n["width"]) for side in "ab"}
+        return CrossAligned(p.A, p.B, *p.halves(), **critics, critic=critic_z, critic_steps=critic_steps)
 
     own = dict(critic_z=critic_z, critic_steps=critic_steps)
     return translation(
@@ -290,7 +288,7 @@ def xgan(
     restore: float | None = None,
     semantic: float = 1.0,
     critic_z: float = 0.1,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """A translation's code is its source's: shared layers, a critic of codes, semantic consistency. XGAN, arXiv:1711.05139.
@@ -305,21 +303,11 @@ def xgan(
     """
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.xgan import XGAN
 
         halves = p.sharing_halves()
-        weights = dict(restore=p.n["restore"], semantic=semantic, critic=critic_z)
-        return XGAN(
-            p.A,
-            p.B,
-            *halves,
-            *p.critics(),
-            d_z=p.latent_critic(halves[0]),
-            adv=OBJECTIVES[adv],
-            **weights,
-            **p.replay(),
-        )
+        how = dict(d_z=p.latent_critic(halves[0]), restore=p.n["restore"], semantic=semantic, critic=critic_z)
+        return XGAN(p.A, p.B, *halves, *p.critics(), **how, **p.adversarial())
 
     own = dict(restore=restore, semantic=semantic, critic_z=critic_z, adv=adv)
     return translation("XGAN", "Royer et al. 2017, arXiv:1711.05139", system, own, a, b, generator=NONE, **numbers)
@@ -331,7 +319,7 @@ def combogan(
     domains: list[str] | None = None,
     cycle: float | None = None,
     restore: float = 0.0,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """Any number of domains, an encoder and a decoder each; a step trains two of them. ComboGAN, arXiv:1712.06909.
@@ -346,13 +334,11 @@ def combogan(
     """
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.combogan import ComboGAN
 
-        halves = zip(*(p.kind.halves(domain, p.n["width"], p.n["blocks"]) for domain in p.domains.values()))
+        halves = zip(*(p.kind.halves(domain, **p.numbers("width", "blocks")) for domain in p.domains.values()))
         critics = [p.critic(domain) for domain in p.domains.values()]
-        weights = dict(cycle=p.n["cycle"], restore=restore)
-        return ComboGAN(p.domains, *map(list, halves), critics, adv=OBJECTIVES[adv], **weights, **p.replay())
+        return ComboGAN(p.domains, *map(list, halves), critics, **p.numbers("cycle", "restore"), **p.adversarial())
 
     own = dict(cycle=cycle, restore=restore, adv=adv)
     paper = "Anoosheh et al. 2018, arXiv:1712.06909"
@@ -366,7 +352,7 @@ def content(
     features: str = "auto",
     content: float = 0.2,
     warm: float = 0.2,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """No way back: a frozen encoder sees in the output what it saw in the input. After arXiv:1603.08155 and arXiv:1611.02200.
@@ -381,12 +367,15 @@ def content(
         adv: adversarial objective.
     """
 
+    from translate.errors import fraction
+
+    fraction(warm=warm)
+
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.content import Content
 
-        weights = dict(content=content, adv=OBJECTIVES[adv], warm=max(1, round(warm * p.n["steps"])))
-        return Content(p.A, p.B, *p.networks(), **p.seeing(features), **weights, **p.replay())
+        how = dict(content=content, warm=max(1, round(warm * p.n["steps"])))
+        return Content(p.A, p.B, *p.networks(), **p.seeing(features), **how, **p.adversarial())
 
     own = dict(features=features, content=content, warm=warm, adv=adv)
     return translation(
@@ -400,7 +389,7 @@ def ugatit(
     cycle: float | None = None,
     identity: float | None = None,
     cam: float = 1000.0,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """Attention to what tells the sides apart, by an auxiliary classifier; norms that choose (AdaLIN). U-GAT-IT, arXiv:1907.10830.
@@ -415,11 +404,9 @@ def ugatit(
     """
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.ugatit import UGATIT
 
-        weights = dict(cycle=p.n["cycle"], identity=p.n["identity"], cam=cam)
-        return UGATIT(p.A, p.B, *p.attending(), adv=OBJECTIVES[adv], **weights, **p.replay())
+        return UGATIT(p.A, p.B, *p.attending(), **p.numbers("cycle", "identity", "cam"), **p.adversarial())
 
     own = dict(cycle=cycle, identity=identity, cam=cam, adv=adv)
     return translation(
@@ -447,6 +434,10 @@ def inpaint(
         halves: the networks of unit, which share a code, in place of cyclegan's.
     """
 
+    from translate.errors import fraction
+
+    fraction(share=share)
+
     def system(p: Parts):
         from translate.modules.cycle import Pair
         from translate.systems.inpainting import Inpainting
@@ -472,7 +463,7 @@ def munit(
     cycle: float | None = None,
     content: float = 1.0,
     styled: float = 1.0,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
     """Content is kept, style is drawn: one input has many translations. MUNIT, arXiv:1804.04732.
@@ -494,13 +485,12 @@ def munit(
     at_least(1, style=style)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.munit import MUNIT
 
         parts = zip(*(p.kind.styled(x, p.n["width"], p.n["blocks"], style) for x in (p.A, p.B)))
-        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], content=content, style=styled)
+        how = p.numbers("restore", "cycle", "content") | dict(style=styled, width=style)
         networks = [net for pair in parts for net in pair]
-        return MUNIT(p.A, p.B, *networks, *p.critics(), width=style, adv=OBJECTIVES[adv], **weights, **p.replay())
+        return MUNIT(p.A, p.B, *networks, *p.critics(), **how, **p.adversarial())
 
     own = dict(style=style, restore=restore, cycle=cycle, content=content, styled=styled, adv=adv)
     return translation("MUNIT", "Huang et al. 2018, arXiv:1804.04732", system, own, a, b, generator=NONE, **numbers)

@@ -47,7 +47,7 @@ def results(
     args = config["args"]
     specs = sides(folder, args)
     ways = wanted(specs, source, to)
-    found = [score(folder, specs, other, ("best", "final"), device, one) for one, other in ways]
+    found = [*score(folder, specs, ways, ("best", "final"), device)]
     rows, facts = found[0]
     if len(ways) > 1:
         names = list(dict.fromkeys(name for _, f in found for name in f["direction"].split(" to ")))
@@ -79,8 +79,8 @@ def results(
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
     translator = Translator.from_pretrained(folder, device=device)
+    kind, files, _ = tested(translator, specs, ways)
     for (one, other), stem in zip(ways, stems(facts, kept / name)):
-        kind, one, files = tested(translator, specs, other, one)
         kind.samples(translator, files, one, other, stem)
     publish(Path(docs))
 

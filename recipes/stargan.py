@@ -40,20 +40,20 @@ def stargan(
         critic_steps: of the critic to one of the generator.
         warm: share of the steps ahead of the cycle, in which the generator learns what each domain becomes; of pictures a third.
     """
-    from translate.errors import at_least
+    from translate.errors import at_least, fraction
 
     at_least(1, critic_steps=critic_steps)
+    fraction(warm=warm)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.modules.conditional import Naming
         from translate.systems.stargan import StarGAN
 
         n = len(p.domains)
-        weights = {key: p.n[key] for key in ("cycle", "identity", "named", "penalty", "critic_steps")}
-        weights["warm"] = round(p.n["warm"] * p.n["steps"])
-        g, d = p.direction(p.A, p.A, styles=n), Naming(p.critic(p.A), n)
-        return StarGAN(p.domains, g, d, adv=OBJECTIVES[adv], **weights, **p.replay())
+        how = p.numbers("cycle", "identity", "named", "penalty", "critic_steps")
+        how["warm"] = round(p.n["warm"] * p.n["steps"])
+        g, d = p.direction(p.A, p.A, styles=n), Naming(p.critic(p.A, classes=n), n)
+        return StarGAN(p.domains, g, d, **how, **p.adversarial())
 
     own = dict(
         cycle=cycle, identity=identity, named=named, adv=adv, penalty=penalty, critic_steps=critic_steps, warm=warm

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from translate.recipe import Recipe
 
 NONE = ""  # of an option: the method has nothing that it could choose
+Objective = Literal["least_squares", "non_saturating", "hinge"]
 
 
 @dataclass
@@ -30,13 +31,15 @@ class Parts:
     def B(self):
         return self.domains["b"]
 
-    def direction(self, source, target, styles: int = 0):
-        numbers = {key: self.n[key] for key in ("generator", "width", "blocks")}
-        return self.kind.direction(source, target, **numbers, styles=styles)
+    def numbers(self, *names: str) -> dict:
+        return {name: self.n[name] for name in names}
 
-    def critic(self, domain):
-        numbers = {key: self.n[key] for key in ("critic", "width", "layers", "scales", "spectral")}
-        critic = self.kind.critic(domain, **numbers)
+    def direction(self, source, target, styles: int = 0):
+        return self.kind.direction(source, target, **self.numbers("generator", "width", "blocks"), styles=styles)
+
+    def critic(self, domain, classes: int = 1):
+        numbers = self.numbers("critic", "width", "layers", "scales", "spectral")
+        critic = self.kind.critic(domain, **numbers, classes=classes)
         return self.remembering(critic) if self.n.get("queue") else critic
 
     def remembering(self, critic):
@@ -61,13 +64,13 @@ class Parts:
             raise UserError(f"--features {features}: there is such a network for pictures alone; give own")
         if self.A.kind != self.B.kind:
             raise UserError(f"--features own: one encoder cannot read {self.A.kind} and {self.B.kind}; give vgg")
-        see, show = self.kind.halves(self.A, self.n["width"], self.n["blocks"])
+        see, show = self.kind.halves(self.A, **self.numbers("width", "blocks"))
         return dict(see=see, show=show)
 
     def attending(self) -> tuple:
         """Both directions, both critics, with attention."""
-        numbers = {key: self.n[key] for key in ("width", "blocks")}
-        critics = (self.kind.attending_critic(d, self.n["width"], self.n["layers"]) for d in (self.A, self.B))
+        numbers = self.numbers("width", "blocks")
+        critics = (self.kind.attending_critic(d, **self.numbers("width", "layers")) for d in (self.A, self.B))
         sides = ((self.A, self.B), (self.B, self.A))
         return *(self.kind.attending(source, target, **numbers) for source, target in sides), *critics
 
@@ -80,7 +83,7 @@ class Parts:
 
     def halves(self) -> tuple:
         """Both encoders, both decoders."""
-        a, b = (self.kind.halves(domain, self.n["width"], self.n["blocks"]) for domain in (self.A, self.B))
+        a, b = (self.kind.halves(domain, **self.numbers("width", "blocks")) for domain in (self.A, self.B))
         return a[0], b[0], a[1], b[1]
 
     def sharing_halves(self) -> tuple:
@@ -109,8 +112,8 @@ class Parts:
         return *map(OnSphere, encoders), *decoders
 
     def _noise_sides(self) -> zip:
-        numbers = [self.n[key] for key in ("noise", "width", "blocks")]
-        return zip(*(self.kind.from_noise(domain, *numbers) for domain in (self.A, self.B)))
+        numbers = self.numbers("noise", "width", "blocks")
+        return zip(*(self.kind.from_noise(domain, **numbers) for domain in (self.A, self.B)))
 
     def latent_critic(self, encoder):
         from translate.modules.shared import LatentCritic, channels
@@ -119,7 +122,13 @@ class Parts:
 
     def replay(self) -> dict[str, int]:
         """Of fakes, for the critics."""
-        return {key: self.n[key] for key in ("pool", "batch")}
+        return self.numbers("pool", "batch")
+
+    def adversarial(self) -> dict:
+        """The objective, and the replay."""
+        from translate.adv import OBJECTIVES
+
+        return dict(adv=OBJECTIVES[self.n["adv"]]) | self.replay()
 
 
 def translation(
@@ -213,13 +222,13 @@ def translation(
         precision=precision,
         **({"ema": n["ema"]} if "ema" in n else {}),
         seed=seed,
-        **intervals(n["steps"]),
+        **intervals(n["steps"], judged=10 if len(data) == 2 else 4),  # of N sides there are N (N - 1) ways
     )
     return Recipe(
         data,
         lambda: build(Parts(kind, domains, n)),
         run,
-        judge=kind.Judge(),
+        judge=kind.judge(domains),
         args=n,
         title=f"{method}: {' ↔ '.join(folder.name for folder in data.values())}",
         paper=paper,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from recipes.translation import NONE, Parts, translation
+from recipes.translation import NONE, Objective, Parts, translation
 
 if TYPE_CHECKING:
     from translate.recipe import Recipe
@@ -16,7 +16,7 @@ def unit(
     restore: float | None = None,
     cycle: float | None = None,
     kl: float = 0.01,
-    adv: Literal["least_squares", "non_saturating", "hinge"] = "least_squares",
+    adv: Objective = "least_squares",
     queue: int = 0,
     penalty: float = 0.0,
     ema: float = 0.999,
@@ -40,11 +40,10 @@ def unit(
     own = dict(restore=restore, cycle=cycle, kl=kl, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):
-        from translate.adv import OBJECTIVES
         from translate.systems.unit import UNIT
 
-        weights = dict(restore=p.n["restore"], cycle=p.n["cycle"], kl=kl, penalty=penalty)
-        return UNIT(p.A, p.B, *p.sharing_halves(), *p.critics(), adv=OBJECTIVES[adv], **weights, **p.replay())
+        weights = p.numbers("restore", "cycle", "kl", "penalty")
+        return UNIT(p.A, p.B, *p.sharing_halves(), *p.critics(), **weights, **p.adversarial())
 
     paper = "Liu et al. 2017, arXiv:1703.00848"
     return translation("UNIT", paper, system, own, a, b, generator=NONE, **numbers)

@@ -69,11 +69,10 @@ def voice(
     from domains.sources import option
     from recipes.cyclegan import cyclegan
     from recipes.translation import translation
-    from translate.errors import UserError, at_least
+    from translate.errors import UserError, at_least, fraction
 
-    at_least(0, hide=hide, real=real, hear=hear, second=second)
-    if second > 1:
-        raise UserError(f"--second {second}: it is a share of the steps; give 1 at most")
+    at_least(0, hide=hide, real=real, hear=hear)
+    fraction(second=second)
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
     if domains and method == "cycle":
         raise UserError("--domains: --method cycle is between two voices; give --method disentangle")

@@ -246,7 +246,8 @@ def aligned(system: type[Aligned]):
 
 def cross_aligned(kind: str, data: dict, *_) -> System:
     A, B = (data[side].domain for side in "ab")
-    return CrossAligned(A, B, *halves(kind, A, B, shared=False), *(LatentCritic(CODE[kind], 5) for _ in "ab"))
+    critics = {f"d_{side}": LatentCritic(CODE[kind], 5) for side in "ab"}
+    return CrossAligned(A, B, *halves(kind, A, B, shared=False), **critics)
 
 
 def arae(kind: str, data: dict, *_) -> System:
@@ -264,7 +265,7 @@ def three_sides(kind: str) -> dict:
 
 def stargan(kind: str, data: dict, batch: int, pool: int) -> System:
     domains = {key: source.domain for key, source in data.items()}
-    net, d = KINDS[kind].direction, domains["a"].critic(**CRITIC[kind])
+    net, d = KINDS[kind].direction, domains["a"].critic(**CRITIC[kind], classes=3)
     g = net(domains["a"], domains["a"], GENERATOR[kind], width=4, blocks=2, styles=3)
     weights = dict(
         adv=least_squares, identity=1.0, penalty=1.0

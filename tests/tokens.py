@@ -55,8 +55,8 @@ class Tokens(tokens.Tokens):
     def decoder(self, width: int = 6, **kw) -> nn.Module:
         return super().decoder(width=width, **kw)
 
-    def critic(self, width: int = 6) -> nn.Module:
-        return super().critic(width=width, layers=1)
+    def critic(self, width: int = 6, **kw) -> nn.Module:
+        return super().critic(width=width, layers=1, **kw)
 
 
 class Sentences:

@@ -16,3 +16,10 @@ def at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if not value >= least:  # NaN too
             raise UserError(f"--{name} {value}: it must be at least {least}")
+
+
+def fraction(**values: float | None) -> None:
+    """Refuses numbers of the command line that are no share of a whole; None: left out."""
+    for name, value in values.items():
+        if value is not None and not 0 <= value <= 1:
+            raise UserError(f"--{name} {value}: it is a share; give a number from 0 to 1")

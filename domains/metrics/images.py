@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -113,9 +113,29 @@ def _train_digits(x: Tensor, y: Tensor) -> DigitClassifier:
 
 @torch.inference_mode()
 def features(net: nn.Module, pictures: Pictures, batch: int = 32) -> Tensor:
-    """What a feature network sees in pictures, [N,D] float32 on the CPU."""
+    """What a feature network sees in pictures, [N,D] float32 on the CPU. One that stands in a list several times is looked at once."""
     device = next(chain(net.parameters(), net.buffers())).device
+    each = {id(x): x for x in pictures}
+    if len(each) < len(pictures):
+        at = {key: i for i, key in enumerate(each)}
+        return features(net, list(each.values()), batch)[[at[id(x)] for x in pictures]]
     return torch.cat([net(x.to(device)).float().cpu() for (x,) in _batches(pictures, batch=batch)])
+
+
+class Looking:
+    """`features` by one network, which keeps what it saw in collections that come again."""
+
+    def __init__(self, net: nn.Module):
+        self.net = net
+        self.kept: dict[int, tuple[Pictures, Tensor]] = {}  # with the collection itself, so that its id stays its own
+
+    def __call__(self, pictures: Pictures, keep: bool = False) -> Tensor:
+        if id(pictures) in self.kept:
+            return self.kept[id(pictures)][1]
+        seen = features(self.net, pictures)
+        if keep:
+            self.kept[id(pictures)] = pictures, seen
+        return seen
 
 
 # between collections, on features
@@ -250,6 +270,14 @@ def vgg_distance(x: Pictures, y: Pictures, path: str | Path | None = None) -> Te
     return _each(measure, x, y, batch=8)  # 256-pixel pictures take 17 MB each in the first layer alone
 
 
+def compared(
+    fake: Pictures, targets: Pictures, measures: Iterable[str] = ("l1", "psnr", "ssim", "vgg")
+) -> dict[str, float]:
+    """Each measure's mean over pictures and their truth."""
+    known = dict(l1=l1, psnr=psnr, ssim=ssim, vgg=vgg_distance)
+    return {name: known[name](fake, targets).mean().item() for name in measures}
+
+
 # what costs nothing
 
 
@@ -258,7 +286,8 @@ def copy_input(x: Pictures) -> Pictures:
 
 
 def white_page(x: Pictures) -> list[Tensor]:
-    return [torch.ones_like(p) for p in x]
+    pages = {p.shape: torch.ones_like(p) for p in x}
+    return [pages[p.shape] for p in x]
 
 
 def mean_of(train_b: Pictures) -> Tensor:
@@ -299,16 +328,14 @@ def _histogram(x: Tensor) -> np.ndarray:
 class ImageJudge:
     """Scores against two collections whose features are computed once.
 
-    real_train_a may be None: nothing is then said about the style probe. net: EfficientNet-Lite0 where None.
+    real_train_a may be None: nothing is then said about the style probe. look: by EfficientNet-Lite0 where None; one that several
+    judges share looks at what is common to them once.
     """
 
-    def __init__(self, real_train_a: Pictures | None, real_train_b: Pictures, net: nn.Module | None = None):
-        self.net = net or efficientnet_lite0()
-        self.real_b = features(self.net, real_train_b)
-        self.real_a = None if real_train_a is None else features(self.net, real_train_a)
-        self.targets: tuple[Pictures, Tensor] | None = (
-            None  # the last ones with their features: rows of a table share them
-        )
+    def __init__(self, real_train_a: Pictures | None, real_train_b: Pictures, look: Looking | None = None):
+        self.look = look or Looking(efficientnet_lite0())
+        self.real_b = self.look(real_train_b, keep=True)
+        self.real_a = None if real_train_a is None else self.look(real_train_a, keep=True)
 
     @functools.cached_property
     def probe(self) -> StyleProbe:
@@ -316,7 +343,7 @@ class ImageJudge:
 
     def kid(self, fake: Pictures) -> tuple[float, float]:
         """(mean, deviation) of KID to the real side b"""
-        return kid(features(self.net, fake), self.real_b)
+        return kid(self.look(fake), self.real_b)
 
     def score(self, fake: Pictures, inputs: Pictures, targets: Pictures | None = None) -> dict[str, float]:
         """Everything that applies: to `targets` where pairs exist, else to `inputs` and by the style probe.
@@ -324,23 +351,19 @@ class ImageJudge:
         kid_subset is the subset size that KID was measured with. FID[network] appears from five pictures a feature
         dimension on: with fewer it measures the sample's size.
         """
-        feats = features(self.net, fake)
+        feats = self.look(fake, keep=fake is inputs)
         mean, deviation = kid(feats, self.real_b)
         scores = {"kid": mean, "kid_sd": deviation, "kid_subset": min(100, len(feats), len(self.real_b))}
         scores["precision"], scores["recall"] = precision_recall(feats, self.real_b)
         if min(len(feats), len(self.real_b)) >= 5 * feats.shape[1]:
-            scores[f"FID[{self.net.name}]"] = fid(feats, self.real_b)
+            scores[f"FID[{self.look.net.name}]"] = fid(feats, self.real_b)
         if targets is None:
             # of large pictures this takes most of the time
             scores["vgg_to_input"] = 0.0 if fake is inputs else vgg_distance(fake, inputs).mean().item()
             if self.real_a is not None:
                 scores["called_b"] = self.probe.rate(feats)
             return scores
-        for name, measure in (("l1", l1), ("psnr", psnr), ("ssim", ssim), ("vgg", vgg_distance)):
-            scores[name] = measure(fake, targets).mean().item()
-        if self.targets is None or self.targets[0] is not targets:
-            self.targets = targets, features(self.net, targets)
-        return scores | {"retrieval": retrieval_at_1(feats, self.targets[1])}
+        return scores | compared(fake, targets) | {"retrieval": retrieval_at_1(feats, self.look(targets, keep=True))}
 
 
 def score(

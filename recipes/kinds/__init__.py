@@ -6,16 +6,19 @@ A kind's module holds
     ITEMS                                      what a person calls its items: "pictures"
     folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each; any keys
     numbers(domain, full)                      CycleGAN's defaults, full: on a GPU
-    direction(source, target, generator, width, blocks, styles=0), critic(domain, critic, width, layers, scales, spectral)
-                                               CycleGAN's networks; styles: how many wanted domains an input's label may name
+    direction(source, target, generator, width, blocks, styles=0), critic(domain, critic, width, layers, scales, spectral, classes=1)
+                                               CycleGAN's networks; styles: how many wanted domains an input's label may name; classes:
+                                               of how many a critic says how real it would be
     halves(domain, width, blocks)              (encoder, decoder) of the systems whose sides share a code, both with a `deep` end
     attending(source, target, width, blocks), attending_critic(domain, width, layers)
                                                U-GAT-IT's networks
     seeing(domain, path)                       a frozen, pretrained network, Sample -> features as a code; where there is one
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end
     styled(domain, width, blocks, style)       (content encoder, style encoder, decoder whose code's label is a style [B,style])
-    Judge                                      the validation score: load(), __call__(system, data), criterion
-    score(translators, files, source, to, run) -> (rows, facts): evaluation on test files, beside the floors
+    judge(domains)                             the validation score, a Judge: load(), __call__(system, data), criterion
+    MANY                                       test files that each direction of a run of many sides is scored on; None: all
+    score(translators, files, ways, run) -> an iterator of (rows, facts): evaluation on test files, beside the floors, of each
+                                               direction (source, to); files: of all sides
     samples(translator, files, source, to, stem), show(stem)
                                                unpicked translations written below docs/results, and the Markdown that shows them
     BETTER                                     {score: min or max}, where the first floor, the copied input, is to be beaten

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from domains.images import Images as Domain
 from domains.images import survey
 from domains.metrics import images as judges
 from domains.metrics.images import COLUMNS as COLUMNS
-from domains.pretrained import vgg19
+from domains.pretrained import VGG19Statistics, vgg19
 from domains.sources import Files, Picture
 from recipes.kinds import directions, share
 from translate.errors import UserError
@@ -32,6 +34,7 @@ from translate.system import System
 from translate.systems.munit import STYLES
 
 ITEMS = "pictures"
+MANY = 200  # networks look at each several times
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
@@ -142,18 +145,20 @@ def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Modu
     return content, ToCode(StyleBody(domain.channels, width, down + 1), style), decoder
 
 
-def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(
+    domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool, classes: int = 1
+) -> nn.Module:
     if critic == "vgg":
         if domain.size < 32:
             raise UserError(f"--critic vgg: crops of {domain.size} pixels are too small for it; give --critic patch")
-        return domain.critic(vgg=True)
+        return domain.critic(vgg=True, classes=classes)
     if critic != "patch":
         raise UserError(f"--critic {critic}: of pictures it is patch or vgg")
     if domain.size // 2 ** (layers + scales - 1) < 3:
         raise UserError(
             f"--layers {layers} --scales {scales}: the critic's patches are larger than {domain.size} pixels; give fewer"
         )
-    return domain.critic(width=width, layers=layers, scales=scales, spectral=spectral)
+    return domain.critic(width=width, layers=layers, scales=scales, spectral=spectral, classes=classes)
 
 
 @torch.no_grad()
@@ -168,20 +173,30 @@ def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[t
     return done
 
 
+def judge(domains: dict[str, Domain]) -> Judge:
+    """Many sides have more directions still: of small pictures then by a small network."""
+    small = len(domains) > 2 and max(domain.size for domain in domains.values()) <= 64
+    return quick_judge() if small else Judge()
+
+
+def quick_judge() -> Judge:
+    return Judge(VGG19Statistics, VGG19Statistics.name)
+
+
 class Judge:
     """KID of translated held-out pictures to the real ones of the other side, every way (arXiv:1801.01401).
 
-    The score is the mean of all directions. net: the feature network; EfficientNet-Lite0, ImageNet, where it is None.
+    The score is the mean of all directions. network: makes that of the features, which is called `name`.
     """
 
-    def __init__(self, net: nn.Module | None = None):
+    def __init__(self, network: Callable[[], nn.Module] = judges.efficientnet_lite0, name: str = "EfficientNet-Lite0"):
         self.real: dict[str, torch.Tensor] = {}
-        self.net = net
-        self.criterion = f"the lowest mean of all directions' KID, {net.name if net else 'EfficientNet-Lite0'}"
+        self.network, self.net = network, None
+        self.criterion = f"the lowest mean of all directions' KID, {name}"
 
     def load(self) -> None:
         """The feature network; raises MissingJudge where it is not there, better before training than at the first validation."""
-        self.net = self.net or judges.efficientnet_lite0()
+        self.net = self.net or self.network().eval()
 
     def __call__(self, system: System, data: dict) -> dict[str, float]:
         self.load()
@@ -201,43 +216,72 @@ class Judge:
         return {"score": sum(scores.values()) / len(scores)} | scores
 
 
-def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
-    """Beside what costs nothing: the copied input, a white page, the mean picture, matched histograms."""
-    first = next(iter(translators.values()))
-    inputs, targets = (whole(first.domains[side], files[side].test or files[side].train) for side in (source, to))
-    train = {side: pictures(whole(first.domains[side], files[side].train[:1000])) for side in (source, to)}
-    names = [[item_name(i) for i in files[side].test] for side in (source, to)]
-    paired = bool(names[0]) and names[0] == names[1] and all(x.x.shape == y.x.shape for x, y in zip(inputs, targets))
+class Side:
+    """A side's pictures, and what judges know of them, whichever direction asks."""
 
-    judge = judges.ImageJudge(train[source], train[to])
-    digits = DigitJudge(run, files[source], files[to], train[to]) if "train" in files[to].labels else None
-    truth = pictures(targets) if paired else None
-    given, real = pictures(inputs), pictures(targets)
+    def __init__(self, domain: Domain, files: Files, run: Path):
+        self.domain, self.files, self.run = domain, files, run
+        self.given = whole(domain, files.test or files.train)
+        self.test, self.train = pictures(self.given), pictures(whole(domain, files.train[:1000]))
+
+    @cached_property
+    def digits(self) -> DigitJudge | None:
+        return DigitJudge(self.run, self.files, self.train) if "train" in self.files.labels else None
+
+    def paired(self, other: Side) -> bool:
+        names = [[item_name(i) for i in side.files.test] for side in (self, other)]
+        same = names[0] == names[1] and all(x.x.shape == y.x.shape for x, y in zip(self.given, other.given))
+        return bool(names[0]) and same
+
+
+def score(
+    translators: dict, files: dict[str, Files], ways: list[tuple[str, str]], run: Path
+) -> Iterator[tuple[dict, dict]]:
+    domains = next(iter(translators.values())).domains
+    sides, look = {key: Side(domains[key], found, run) for key, found in files.items()}, None
+    for source, to in ways:
+        nets = {name: (t.system.direction(source, to), t.device) for name, t in translators.items()}
+        known = len(files) > 2 and sides[source].paired(sides[to]) and sides[to].digits
+        look = look or (None if known else judges.Looking(judges.efficientnet_lite0()))
+        yield _one_way(nets, sides[source], sides[to], None if known else look)
+
+
+def _one_way(nets: dict, source: Side, to: Side, look: judges.Looking | None) -> tuple[dict, dict]:
+    """Beside what costs nothing: the copied input, a white page, the mean picture, matched histograms.
+
+    look: None where the truth and a network of digits say enough.
+    """
+    paired = source.paired(to)
+    judge = judges.ImageJudge(source.train, to.train, look) if look else None
 
     def judged(fake) -> dict[str, float]:
-        return judge.score(fake, given, truth) | (digits.score(fake) if digits else {})
+        if judge:
+            scores = judge.score(fake, source.test, to.test if paired else None)
+        else:
+            scores = judges.compared(fake, to.test, ("l1", "psnr"))
+        return scores | (to.digits.score(fake, source.files.labels.get("test")) if to.digits else {})
 
     rows = {}
-    for name, translator in translators.items():
-        on = [s.to(translator.device) for s in inputs]
-        rows[name] = judged(translate_all(translator.domains[source], translator.system.direction(source, to), on))
-    rows["copy the input"] = judged(given)
-    rows["white page"] = judged(judges.white_page(given))
-    if len({x.shape for x in [*train[to], *given]}) == 1:
-        rows["mean of the training pictures"] = judged([judges.mean_of(train[to])] * len(given))
-    rows["colours matched by histogram"] = judged(judges.histogram_match(given, train[to]))
+    for name, (net, device) in nets.items():
+        rows[name] = judged(translate_all(source.domain, net, [s.to(device) for s in source.given]))
+    rows["copy the input"] = judged(source.test)
+    rows["white page"] = judged(judges.white_page(source.test))
+    if len({x.shape for x in [*to.train, *source.test]}) == 1:
+        rows["mean of the training pictures"] = judged([judges.mean_of(to.train)] * len(source.test))
+    rows["colours matched by histogram"] = judged(judges.histogram_match(source.test, to.train))
     if paired:
-        rows["real targets"] = judged(real)
+        rows["real targets"] = judged(to.test)
     else:
-        rows["real test pictures"] = {k: v for k, v in judge.score(real, real).items() if k != "vgg_to_input"}
-    subset = rows["copy the input"]["kid_subset"]
-    return rows, {ITEMS: len(given), "truth": "paired by name" if paired else "none", "KID": f"subsets of {subset}"}
+        rows["real test pictures"] = {k: v for k, v in judge.score(to.test, to.test).items() if k != "vgg_to_input"}
+    facts = {ITEMS: len(source.test), "truth": "paired by name" if paired else "none"}
+    return rows, facts | ({"KID": f"subsets of {rows['copy the input']['kid_subset']}"} if judge else {})
 
 
 class DigitJudge:
-    """FID[digits-cnn] and how often a classifier of the target side finds the input's digit in the translation."""
+    """FID[digits-cnn], of five pictures a feature or more, and how often a classifier of the target side finds the input's digit in
+    the translation."""
 
-    def __init__(self, run: Path, source: Files, target: Files, train: list):
+    def __init__(self, run: Path, target: Files, train: list):
         import numpy as np
 
         arrays = np.stack([item.array for item in target.train])
@@ -246,13 +290,15 @@ class DigitJudge:
             grey, target.labels["train"], run / f"digits-cnn-{target.name}.safetensors"
         )
         self.real = judges.features(self.classifier.features, train)
-        self.labels = source.labels.get("test")
 
-    def score(self, fake: list) -> dict[str, float]:
-        scores = {"FID[digits-cnn]": judges.fid(judges.features(self.classifier.features, fake), self.real)}
-        if self.labels is not None:
-            found = judges.features(self.classifier, fake).argmax(1)
-            scores["same digit"] = (found == torch.from_numpy(self.labels).long()).float().mean().item()
+    def score(self, fake: list, labels=None) -> dict[str, float]:
+        """labels: [N] of the inputs' digits"""
+        feats, scores = judges.features(self.classifier.features, fake), {}
+        if len(feats) >= 5 * feats.shape[1]:
+            scores["FID[digits-cnn]"] = judges.fid(feats, self.real)
+        if labels is not None:
+            found = self.classifier.head(feats).argmax(1)
+            scores["same digit"] = (found == torch.from_numpy(labels).long()).float().mean().item()
         return scores
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from translate.sample import Sample
 from translate.system import System
 
 ITEMS = "recordings"
+MANY = 6  # a vocoder speaks each, and a recogniser listens
 BETTER = {"mcd": min, "similarity_b": max, "wer": min, "cer": min}
 ABOUT = (
     "Voices: *selected* is the checkpoint whose held-out translations have the nearest statistics to the other voice's. MCD: 24 mel-cepstra "
@@ -101,13 +103,19 @@ def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Modu
     return content, ToCode(features, style), domain.decoder(width=width, blocks=max(1, blocks // 2), speakers=style)
 
 
-def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(
+    domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool, classes: int = 1
+) -> nn.Module:
     """Spectrally normalised whatever `spectral` says."""
     if critic != "patch":
         raise UserError(f"--critic {critic}: of voices it is patch")
     if scales != 1:
         raise UserError(f"--scales {scales}: of voices there is one critic; leave it out")
-    return domain.critic(width=width, layers=layers)
+    return domain.critic(width=width, layers=layers, classes=classes)
+
+
+def judge(domains: dict[str, Domain]) -> Judge:
+    return Judge()
 
 
 class Judge:
@@ -175,7 +183,13 @@ class Copy(nn.Module):
         return s
 
 
-def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
+def score(
+    translators: dict, files: dict[str, Files], ways: list[tuple[str, str]], run: Path
+) -> Iterator[tuple[dict, dict]]:
+    return (_one_way(translators, files, *way) for way in ways)
+
+
+def _one_way(translators: dict, files: dict[str, Files], source: str, to: str) -> tuple[dict, dict]:
     """Beside the source as it is, a shift of each band, and the target's own recordings through the vocoders."""
     first = next(iter(translators.values()))
     A, B = first.domains[source], first.domains[to]

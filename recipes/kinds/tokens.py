@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from translate.nets.sequence import Bottleneck, Decoder, Encoder, Parallel, Seq2
 from translate.system import System
 
 ITEMS = "sentences"
+MANY = None  # all: lines are soon read
 BETTER = {"style[MiniLM]": max, "style[TF-IDF]": max, "bleu": max, "gm": max, "accuracy": max, "rougeL": max}
 FEWEST = 20  # of a side: a tenth is held out
 KEPT = 50  # self-BLEU: people who rewrite a sentence keep as much of it, 47 in the ratings of Li 2018, and beyond it a copy is no better
@@ -178,12 +180,14 @@ def styled(domain: Domain, width: int, blocks: int, style: int) -> tuple[nn.Modu
     return content, ToCode(features, style), domain.decoder(width=width, dropout=0.3, styles=style)
 
 
-def critic(domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool) -> nn.Module:
+def critic(
+    domain: Domain, critic: str, width: int, layers: int, scales: int, spectral: bool, classes: int = 1
+) -> nn.Module:
     if critic != "conv":
         raise UserError(f"--critic {critic}: of sentences it is conv")
     if scales != 1:
         raise UserError(f"--scales {scales}: critics of sentences have one scale; leave it out")
-    return domain.critic(width=width, layers=layers, spectral=spectral)
+    return domain.critic(width=width, layers=layers, spectral=spectral, classes=classes)
 
 
 def translated(domain: Domain, net: nn.Module, sentences: list[str], device="cpu") -> list[str]:
@@ -197,6 +201,10 @@ def translated(domain: Domain, net: nn.Module, sentences: list[str], device="cpu
         s, origin = domain.load_lines(part)
         out += domain.lines(domain.whole(net, s.to(device)), origin)
     return out
+
+
+def judge(domains: dict[str, Domain]) -> Judge:
+    return Judge()
 
 
 class Judge:
@@ -313,7 +321,13 @@ def some(sentences: list[str], most: int = 5000) -> list[str]:
     return sentences[:: -(-len(sentences) // most)]
 
 
-def score(translators: dict, files: dict[str, Files], source: str, to: str, run: Path) -> tuple[dict, dict]:
+def score(
+    translators: dict, files: dict[str, Files], ways: list[tuple[str, str]], run: Path
+) -> Iterator[tuple[dict, dict]]:
+    return (_one_way(translators, files, *way) for way in ways)
+
+
+def _one_way(translators: dict, files: dict[str, Files], source: str, to: str) -> tuple[dict, dict]:
     """Beside what costs nothing: the copy, the lexicon swap, delete and retrieve, the nearest sentence of the other side."""
     if _shortens(translators, source, to):
         return _score_summaries(translators, files, source, to)

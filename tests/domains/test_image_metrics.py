@@ -301,7 +301,7 @@ def test_digit_classifier_repeats_is_kept_and_notices_a_changed_file(monkeypatch
 @needs_judges
 def test_image_judge_computes_the_real_features_once_and_scores_what_applies():
     network, a, b = MeanColour(), torch.rand(12, 3, 16, 16) * 0.5, torch.rand(14, 3, 16, 16)
-    judge = judges.ImageJudge(a, b, network)
+    judge = judges.ImageJudge(a, b, judges.Looking(network))
     assert network.seen == 26
     unpaired = judge.score(a[:6], a[:6])
     assert network.seen == 32
@@ -309,10 +309,20 @@ def test_image_judge_computes_the_real_features_once_and_scores_what_applies():
     assert unpaired.keys() == always | {"vgg_to_input", "called_b"}
     assert unpaired["called_b"] == 0 and unpaired["vgg_to_input"] == 0 and unpaired["kid_subset"] == 6
     assert (unpaired["kid"], unpaired["kid_sd"]) == judge.kid(a[:6])
-    paired = judges.ImageJudge(None, b, network).score(list(b[:6]), a[:6], b[:6])
+    paired = judges.ImageJudge(None, b, judges.Looking(network)).score(list(b[:6]), a[:6], b[:6])
     assert paired.keys() == always | {"l1", "psnr", "ssim", "vgg", "retrieval"}
     assert paired["l1"] == 0 and paired["retrieval"] == 1 and paired["precision"] == 1
-    many = judges.ImageJudge(None, torch.rand(30, 3, 16, 16), network).score(
+    many = judges.ImageJudge(None, torch.rand(30, 3, 16, 16), judges.Looking(network)).score(
         torch.rand(30, 3, 16, 16), a[:1].expand(30, -1, -1, -1)
     )
     assert "FID[mean-colour]" in many and "called_b" not in many
+
+
+def test_what_several_judges_share_is_looked_at_once():
+    network, a, b, c = MeanColour(), *(list(torch.rand(8, 3, 16, 16)) for _ in "abc")
+    look = judges.Looking(network)
+    judges.ImageJudge(a, b, look)
+    judges.ImageJudge(c, b, look)
+    assert network.seen == 24
+    seen = judges.features(network, [a[0], b[0], a[0]])
+    assert network.seen == 26 and torch.equal(seen[0], seen[2]) and not torch.equal(seen[0], seen[1])

@@ -15,6 +15,7 @@ from recipes import launch
 from recipes.convert import convert
 from recipes.data import named
 from recipes.evaluate import evaluate
+from recipes.kinds import images
 from recipes.matrix import rendered
 from recipes.renderings import RENDERINGS, renderings
 from recipes.results import results
@@ -129,12 +130,15 @@ def test_in_python_the_source_is_said_where_it_matters(run, digits):
 
 
 def test_every_direction_is_scored_and_their_mean(run, capsys, monkeypatch):
-    def score(translators, files, source, to, folder):
-        assert len(files[to].test) == 3
-        return {"best (step 2)": {"l1": 0.1 if to == "thick" else 0.4, "l1_sd": 1.0}}, {}
+    def score(translators, files, ways, folder):
+        for _, to in ways:
+            assert len(files[to].test) == len(files[to].labels["test"]) == min(images.MANY, 3)
+            yield {"best (step 2)": {"l1": 0.1 if to == "thick" else 0.4, "l1_sd": 1.0}}, {}
 
     monkeypatch.setattr("recipes.kinds.images.score", score)
     evaluate(str(run), to="thick", which="best", device="cpu")
+    evaluate(str(run), which="best", device="cpu")
+    monkeypatch.setattr(images, "MANY", 2)
     evaluate(str(run), which="best", device="cpu")
     said = capsys.readouterr().out
     assert "the mean of 3 directions" in said and "the mean of 12 directions" in said
@@ -142,6 +146,7 @@ def test_every_direction_is_scored_and_their_mean(run, capsys, monkeypatch):
     assert len([*run.glob("scores-*-*.json")]) == 12
     facts = json.loads((run / "scores-plain-thick.json").read_text())["facts"]
     assert facts["direction"] == "plain to thick"
+    assert facts["tested on"] == "the first 2 test files of each direction"
     with pytest.raises(UserError, match="--to bold: this run knows plain and inverted"):
         evaluate(str(run), to="bold")
     runs(str(run.parent))
@@ -149,9 +154,10 @@ def test_every_direction_is_scored_and_their_mean(run, capsys, monkeypatch):
 
 
 def test_the_page_has_a_row_of_the_mean_and_a_table_of_all_directions(run, tmp_path, monkeypatch):
-    def score(translators, files, source, to, folder):
-        rows = {name: {"l1": 0.1 if to == "thick" else 0.4, "kid": 0.5} for name in translators}
-        return rows | {"copy the input": {"l1": 0.3, "kid": 0.25}}, {"pictures": 3, "truth": "paired by name"}
+    def score(translators, files, ways, folder):
+        for _, to in ways:
+            rows = {name: {"l1": 0.1 if to == "thick" else 0.4, "kid": 0.5} for name in translators}
+            yield rows | {"copy the input": {"l1": 0.3, "kid": 0.25}}, {"pictures": 3, "truth": "paired by name"}
 
     monkeypatch.setattr("recipes.kinds.images.score", score)
     results(str(run), docs=str(tmp_path), device="cpu")
@@ -230,3 +236,10 @@ def test_three_voices_by_the_method_that_knows_any_number(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit:
         launch.main(voice, ["--domains", *sides, *options, "--out", str(tmp_path / "other")])
     assert exit.value.code == 2 and "give --method disentangle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "method"), [("--warm", "stargan"), ("--warm", "content"), ("--share", "inpaint")])
+@pytest.mark.parametrize("value", ["1.5", "-0.1"])
+def test_a_share_of_more_than_all_is_refused(option, method, value, capsys):
+    assert left([method, f"{option}={value}"]) == 2
+    assert capsys.readouterr().err == f"error: {option} {float(value)}: it is a share; give a number from 0 to 1\n"

@@ -27,7 +27,7 @@ CODES = (
 LACKS = {"cogan": ("layers",), "inpaint": ("layers", "pool")} | dict.fromkeys(CODES, ("layers", "pool"))
 STILL = {
     "dualgan": {"d_a.scales.0.head.bias", "d_b.scales.0.head.bias"},
-    "stargan": {f"d.critic.{last}.layers.{i}.bias" for last in ("scales.0.head", "head", "out") for i in (0, 1)},
+    "stargan": {f"d.critic.{last}.bias" for last in ("scales.0.head", "head", "out")},
 }
 KINDS = {
     "images": dict(size=16),

@@ -64,7 +64,7 @@ def test_styles_are_drawn_by_seed_or_shown_by_a_file(run, tmp_path, capsys):
 
 
 def test_diversity_stands_beside_the_scores(run, pictures, capsys, monkeypatch):
-    monkeypatch.setattr("recipes.kinds.images.score", lambda *_: ({"best": {"l1": 0.5}}, {}))
+    monkeypatch.setattr("recipes.kinds.images.score", lambda *_: [({"best": {"l1": 0.5}}, {})])
     evaluate(str(run), which="best", device="cpu")
     said = capsys.readouterr().out
     assert "diversity: " in said and "of 5 styles" in said and "0: one output whatever the style" in said

@@ -135,7 +135,7 @@ def test_what_is_judged_has_the_rate_and_length_of_what_conversion_writes(run, v
     monkeypatch.setattr(
         mels.Judged, "score", lambda judge, waves: heard.append([(len(w), rate) for w, rate in waves]) or {}
     )
-    rows, _ = mels.score({"best": Translator.from_pretrained(run, device="cpu")}, files, "a", "b", run)
+    ((rows, _),) = mels.score({"best": Translator.from_pretrained(run, device="cpu")}, files, [("a", "b")], run)
     assert len(heard) == len(rows) >= 5 and all(waves == [(n, 8000) for n in lengths] for waves in heard)
 
 

@@ -7,8 +7,6 @@ Parts of any domain fit: nothing here knows a modality.
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -145,48 +143,24 @@ class Contrast(nn.Module):
 class Naming(nn.Module):
     """A domain's own critic, whose score is of the class that it is asked about, and which also names the class of what it sees.
 
-    Both read one body (StarGAN, arXiv:1711.09020, section 3.1; AuxiliaryClass where a body gives one vector); the score has a last
-    layer a class (StarGAN v2, arXiv:1912.01865, section 2.1): else a copy of the input, which is as real as any, is never wrong.
-    The critic's `look` gives (scores, features [B,D]). The class that is asked about: c's label, or else the sample's own.
+    Both read one body (StarGAN, arXiv:1711.09020, section 3.1; AuxiliaryClass where a body gives one vector); the critic scores each of
+    its `classes` (StarGAN v2, arXiv:1912.01865, section 2.1): else a copy of the input, which is as real as any, is never wrong.
+    Its `look` gives (scores, features [B,D]). The class that is asked about: c's label, or else the sample's own.
     """
 
     def __init__(self, critic: nn.Module, classes: int):
         super().__init__()
-        self.classes = nn.Linear(critic.features, classes)
-        found = last_layers(critic) + [(head, str(len(head) - 1), head[-1]) for head in getattr(critic, "heads", ())]
-        self.lasts = [PerClass(last, classes) for *_, last in found]
-        for (module, name, _), last in zip(found, self.lasts):
-            setattr(module, name, last)
-        self.critic = critic
+        self.critic, self.classes = critic, nn.Linear(critic.features, classes)
 
     def forward(self, s: Sample, c: Sample | None = None) -> list[Tensor]:
         return self.look(s, c)[0]
 
     def look(self, s: Sample, c: Sample | None = None) -> tuple[list[Tensor], Tensor]:
-        """(scores, logits [B,classes])"""
-        for last in self.lasts:
-            last.label = (s if c is None else c).label
-        scores, h = self.critic.look(s)
-        return scores, self.classes(h).float()
-
-
-class PerClass(nn.Module):
-    """A layer a class; a row goes through that of `label` [B]."""
-
-    def __init__(self, layer: nn.Module, classes: int):
-        super().__init__()
-        self.layers = nn.ModuleList([layer, *(deepcopy(layer) for _ in range(classes - 1))])
-        self.label: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        every = torch.stack([layer(x) for layer in self.layers], 1)  # [B,classes,...]
-        return every[torch.arange(len(x), device=x.device), self.label]
-
-
-def last_layers(critic: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    """(module, name, layer) of each layer that a critic calls `head` or `out`."""
-    found = [(m, name, getattr(m, name, None)) for m in critic.modules() for name in ("head", "out")]
-    return [(*at, last) for *at, last in found if isinstance(last, nn.Conv1d | nn.Conv2d | nn.Linear)]
+        """(scores [B,N], logits [B,classes])"""
+        every, h = self.critic.look(s)
+        asked = torch.arange(len(s), device=h.device), (s if c is None else c).label
+        every = (scores.unflatten(1, (self.classes.out_features, -1)) for scores in every)  # [B,classes,N]
+        return [scores[asked] for scores in every], self.classes(h).float()
 
 
 # conditions at the input

@@ -38,6 +38,14 @@ def others(labels: Tensor, n: int) -> Tensor:
     return (labels + torch.randint(1, n, labels.shape, device=labels.device)) % n
 
 
+def everywhere(direction: Callable[[str, str], nn.Module], batch: dict[str, Sample]) -> dict[str, Sample]:
+    """Each side of a batch, and what it becomes in every other one. direction: (source, to) -> the network."""
+    rows = {}
+    for key, s in batch.items():
+        rows |= {key: s} | {f"{key}_{to}": direction(key, to)(s) for to in batch if to != key}
+    return rows
+
+
 class Pair(nn.Module):
     """A direction: the encoder of one domain, then the decoder of the other."""
 

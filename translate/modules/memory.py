@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ..sample import Sample
-from .conditional import last_layers
 
 
 class BatchStatistics(nn.Module):
@@ -37,6 +36,12 @@ class BatchStatistics(nn.Module):
                 self.filled[side] = (self.filled[side] + len(own)).clamp(max=len(earlier))
         scale = self.weight * (square - mean.square()).clamp(min=0).add(1e-5).rsqrt()
         return torch.addcmul(self.bias[:, None], flat - mean[:, None], scale[:, None]).view_as(x).to(x.dtype)
+
+
+def last_layers(critic: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """(module, name, layer) of each layer that a critic calls `head` or `out`."""
+    found = [(m, name, getattr(m, name, None)) for m in critic.modules() for name in ("head", "out")]
+    return [(*at, last) for *at, last in found if isinstance(last, nn.Conv1d | nn.Conv2d | nn.Linear)]
 
 
 def remember(critic: nn.Module, queue: int) -> nn.Module:

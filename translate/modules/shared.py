@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..adv import Adv, non_saturating
 from ..domain import Domain
 from ..sample import Sample
 
@@ -97,3 +98,8 @@ class _Reverse(torch.autograd.Function):
 def reverse(code: Sample, strength: float = 1.0) -> Sample:
     """The same code; on the way back its gradient changes sign (Ganin 2016, arXiv:1505.07818, eq. 15)."""
     return Sample(_Reverse.apply(code.x, strength), code.mask, code.label)
+
+
+def confused(critic: nn.Module, a: Sample, b: Sample, strength: float, adv: Adv = non_saturating) -> Tensor:
+    """The loss of a critic that tells two sides' codes apart; what it learns, their encoders unlearn."""
+    return adv.d(*(critic(reverse(code, strength)) for code in (a, b)))

@@ -121,17 +121,17 @@ class Gated(nn.Module):
 class FramePatchCritic(nn.Module):
     """Spectrogram [B,1,M,T] -> scores [B,N], in a list of one; each judges all bands of a few dozen frames.
 
-    layers: convolutions of stride 2. Spectral normalisation (arXiv:1802.05957).
+    layers: convolutions of stride 2. Spectral normalisation (arXiv:1802.05957). classes: scores of each of so many, [B,classes N].
     """
 
-    def __init__(self, bands: int, width: int = 256, layers: int = 2):
+    def __init__(self, bands: int, width: int = 256, layers: int = 2, classes: int = 1):
         super().__init__()
         stack: list[nn.Module] = [spectral_norm(nn.Conv1d(bands, width, 5, padding=2)), nn.LeakyReLU(0.2)]
         for _ in range(layers):
             stack += [spectral_norm(nn.Conv1d(width, width, 5, 2, 2)), nn.LeakyReLU(0.2)]
         self.deep = f"body.{len(stack)}", "head"  # far from the data: what the critics of several domains may share
         self.body = nn.Sequential(*stack, spectral_norm(nn.Conv1d(width, width, 3, padding=1)), nn.LeakyReLU(0.2))
-        self.head, self.features = spectral_norm(nn.Conv1d(width, 1, 3, padding=1)), width
+        self.head, self.features = spectral_norm(nn.Conv1d(width, classes, 3, padding=1)), width
 
     def forward(self, s: Sample) -> list[Tensor]:
         return self.look(s)[0]

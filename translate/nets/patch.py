@@ -15,10 +15,10 @@ class Patches(nn.Module):
     """C64-C128-C256-C512 (CycleGAN section 7.2); [B,C,H,W] -> scores [B,N].
 
     layers: stride-2 convolutions; the receptive field is 16, 34, 70, 142 pixels for 1, 2, 3, 4.
-    spectral: spectral normalisation (arXiv:1802.05957) in place of instance norm.
+    spectral: spectral normalisation (arXiv:1802.05957) in place of instance norm. classes: scores of each of so many, [B,classes N].
     """
 
-    def __init__(self, channels: int = 3, width: int = 64, layers: int = 3, spectral: bool = False):
+    def __init__(self, channels: int = 3, width: int = 64, layers: int = 3, spectral: bool = False, classes: int = 1):
         super().__init__()
         wrap = spectral_norm if spectral else lambda conv: conv
         stack: list[nn.Module] = [wrap(nn.Conv2d(channels, width, 4, 2, 1)), nn.LeakyReLU(0.2, True)]
@@ -27,7 +27,7 @@ class Patches(nn.Module):
             stack.append(wrap(nn.Conv2d(c, o, 4, 2 if i < layers - 1 else 1, 1, bias=spectral)))
             stack += [nn.LeakyReLU(0.2, True)] if spectral else [InstanceNorm(o), nn.LeakyReLU(0.2, True)]
         self.body = nn.Sequential(*stack)
-        self.head, self.features = wrap(nn.Conv2d(o, 1, 4, 1, 1)), o
+        self.head, self.features = wrap(nn.Conv2d(o, classes, 4, 1, 1)), o
 
     def forward(self, x: Tensor) -> Tensor:
         return self.look(x)[0]
@@ -38,11 +38,20 @@ class Patches(nn.Module):
 
 
 class PatchCritic(nn.Module):
-    """Sample -> list of scores [B,N], one entry a scale. scales > 1: also judges the picture at 1/2, 1/4 ... (pix2pixHD)."""
+    """Sample -> list of scores [B,N], one entry a scale. scales > 1: also judges the picture at 1/2, 1/4 ... (pix2pixHD).
+    classes: as of Patches."""
 
-    def __init__(self, channels: int = 3, width: int = 64, layers: int = 3, spectral: bool = False, scales: int = 1):
+    def __init__(
+        self,
+        channels: int = 3,
+        width: int = 64,
+        layers: int = 3,
+        spectral: bool = False,
+        scales: int = 1,
+        classes: int = 1,
+    ):
         super().__init__()
-        self.scales = nn.ModuleList(Patches(channels, width, layers, spectral) for _ in range(scales))
+        self.scales = nn.ModuleList(Patches(channels, width, layers, spectral, classes) for _ in range(scales))
         self.features = sum(critic.features for critic in self.scales)
 
     def forward(self, s: Sample) -> list[Tensor]:

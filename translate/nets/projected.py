@@ -13,14 +13,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..sample import Sample
 
 
-def head(channels: int, width: int) -> nn.Sequential:
-    """Feature map [B,C,h,w] -> scores [B,1,h/4,w/4]; spectral normalisation (arXiv:1802.05957)."""
+def head(channels: int, width: int, classes: int) -> nn.Sequential:
+    """Feature map [B,C,h,w] -> scores [B,classes,h/4,w/4]; spectral normalisation (arXiv:1802.05957)."""
     return nn.Sequential(
         spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)),
         nn.LeakyReLU(0.2, True),
         spectral_norm(nn.Conv2d(width, width, 4, 2, 1)),
         nn.LeakyReLU(0.2, True),
-        spectral_norm(nn.Conv2d(width, 1, 3, 1, 1)),
+        spectral_norm(nn.Conv2d(width, classes, 3, 1, 1)),
     )
 
 
@@ -28,12 +28,13 @@ class ProjectedCritic(nn.Module):
     """Sample -> list of scores [B,N], one entry a feature map.
 
     network: [B,C,H,W] in [0, 1] -> its feature maps; frozen, so it holds buffers and no parameters. channels: of each map.
+    classes: scores of each of so many, [B,classes N].
     """
 
-    def __init__(self, network: nn.Module, channels: tuple[int, ...], width: int = 64):
+    def __init__(self, network: nn.Module, channels: tuple[int, ...], width: int = 64, classes: int = 1):
         super().__init__()
         self.network = network
-        self.heads = nn.ModuleList(head(c, width) for c in channels)
+        self.heads = nn.ModuleList(head(c, width, classes) for c in channels)
         self.features = sum(channels)
 
     def forward(self, s: Sample) -> list[Tensor]:

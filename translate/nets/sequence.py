@@ -553,7 +553,7 @@ class Critic(nn.Module):
     layers: of convolutions; 0: products of neighbours, linear in each word, for generators that write distributions. A sentence of
     distributions then scores the mean over the sentences that may be drawn from it: that it is none of words cannot be told, which
     other critics tell at a glance and then learn nothing about words ("uninformative discrimination", CipherGAN,
-    arXiv:1801.04883). Nothing in it is without a second derivative.
+    arXiv:1801.04883). Nothing in it is without a second derivative. classes: scores of each of so many, [B,classes].
     """
 
     def __init__(
@@ -563,6 +563,7 @@ class Critic(nn.Module):
         layers: int = 2,
         kernel: int = 5,
         spectral: bool = False,
+        classes: int = 1,
     ):
         super().__init__()
         self.reach = max(1, layers) * (kernel // 2)  # how far a word's score looks to either side
@@ -570,7 +571,7 @@ class Critic(nn.Module):
         self.embed = Embedding(vocabulary, width)
         self.products = None if layers else Products(width, self.reach, norm)
         self.convs = nn.ModuleList(norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in range(layers))
-        self.out, self.features = norm(nn.Linear(width, 1)), width
+        self.out, self.features = norm(nn.Linear(width, classes)), width
         self.deep = (
             f"convs.{layers - 1}" if layers else "products",
             "out",

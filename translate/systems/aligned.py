@@ -11,7 +11,7 @@ from torch import nn
 from ..adv import Adv, non_saturating
 from ..domain import Domain
 from ..modules.cycle import Pair, restored
-from ..modules.shared import reverse
+from ..modules.shared import confused
 from ..sample import Sample
 from ..system import Losses, System, Update
 
@@ -83,8 +83,7 @@ class Reversed(Aligned):
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         z_a, z_b = self.e_a(a), self.e_b(b)
-        told = self.adv.d(*(self.d_z(reverse(z, self.critic)) for z in (z_a, z_b)))
-        return self.restoring(z_a, a, z_b, b) | dict(d_z=told)
+        return self.restoring(z_a, a, z_b, b) | dict(d_z=confused(self.d_z, z_a, z_b, self.critic, self.adv))
 
 
 class CrossAligned(Aligned):
@@ -94,19 +93,8 @@ class CrossAligned(Aligned):
     sentence of its own side (professor forcing, Lamb 2016, arXiv:1610.09038). d_a, d_b: critics of states, D_1 and D_2 there.
     """
 
-    def __init__(
-        self,
-        A: Domain,
-        B: Domain,
-        e_a: nn.Module,
-        e_b: nn.Module,
-        g_a: nn.Module,
-        g_b: nn.Module,
-        d_a: nn.Module,
-        d_b: nn.Module,
-        **kw,
-    ):
-        super().__init__(A, B, e_a, e_b, g_a, g_b, nn.ModuleDict(dict(a=d_a, b=d_b)), **kw)
+    def __init__(self, A: Domain, B: Domain, *halves: nn.Module, d_a: nn.Module, d_b: nn.Module, **kw):
+        super().__init__(A, B, *halves, nn.ModuleDict(dict(a=d_a, b=d_b)), **kw)
 
     def states(self, a: Sample, b: Sample) -> tuple[Losses, dict[str, tuple[Sample, Sample]]]:
         """(what auto-encoding costs, of each side the states when told and when translating)"""

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..adv import Adv, least_squares
 from ..domain import Domain
-from ..modules.cycle import Pair, restored
+from ..modules.cycle import Pair, everywhere, restored
 from ..pool import Pool
 from ..sample import Sample
 from ..system import Losses, System
@@ -69,11 +69,7 @@ class ComboGAN(System):
         return losses
 
     def sample(self, **batch: Sample) -> dict[str, Sample]:
-        """Each side, and what it becomes in every other one."""
-        rows = {}
-        for key, s in batch.items():
-            rows |= {key: s} | {f"{key}_{to}": self.direction(key, to)(s) for to in self.keys if to != key}
-        return rows
+        return everywhere(self.direction, batch)
 
     def translator(self, to: str) -> nn.Module:
         """Between two."""

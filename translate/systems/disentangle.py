@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..adv import Adv, least_squares
 from ..domain import Domain
-from ..modules.cycle import labelled, others
+from ..modules.cycle import Pair, Towards, labelled, others
 from ..pool import Pool
 from ..sample import Sample
 from ..system import Losses, System, Update
@@ -113,17 +113,4 @@ class DisentangleAE(System):
         return rows
 
     def translator(self, to: str) -> nn.Module:
-        return Into(self.e, self.g, list(self.domains).index(to))
-
-
-class Into(nn.Module):
-    """Any speaker's voice to that of one: the code, decoded with this label."""
-
-    def __init__(self, e: nn.Module, g: nn.Module, speaker: int):
-        super().__init__()
-        self.e, self.g, self.speaker = e, g, speaker
-        self.multiple = e.multiple
-        self.context = -(-(e.context + g.context) // e.multiple) * e.multiple
-
-    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
-        return self.g(labelled(self.e(s), self.speaker), like=like)
+        return Towards(Pair(self.e, self.g), list(self.domains).index(to))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..domain import Domain
-from ..modules.cycle import labelled, restored
+from ..modules.cycle import Pair, labelled, restored
 from ..modules.shared import same_code
 from ..sample import Sample
 from ..system import Losses
@@ -23,31 +23,23 @@ STYLES = range(5)  # seeds of those that are measured and shown
 SHOWN = 3  # styles that a person looks at, beside the first
 
 
-class Restyle(nn.Module):
+class Restyle(Pair):
     """A direction: the content of one side, decoded by the other with `style` [S], or, where it is None, with a draw a row."""
 
     def __init__(self, content: nn.Module, decoder: nn.Module, width: int, style: Tensor | None = None):
-        super().__init__()
-        self.content, self.decoder, self.width, self.style = content, decoder, width, style
-
-    @property
-    def multiple(self) -> int:
-        return self.content.multiple
-
-    @property
-    def context(self) -> int:
-        return -(-(self.content.context + self.decoder.context) // self.multiple) * self.multiple
+        super().__init__(content, decoder)
+        self.width, self.style = width, style
 
     def restyled(self, style: Tensor) -> Restyle:
         """The same networks with one style for all."""
-        return Restyle(self.content, self.decoder, self.width, style)
+        return Restyle(self.encoder, self.decoder, self.width, style)
 
     def drawn(self, seeds: Iterable[int]) -> list[Restyle]:
         """With a style a seed."""
         return [self.restyled(torch.randn(self.width, generator=torch.Generator().manual_seed(seed))) for seed in seeds]
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
-        code = self.content(s)
+        code = self.encoder(s)
         style = torch.randn(len(s), self.width, device=code.x.device) if self.style is None else self.style
         return self.decoder(labelled(code, style.to(code.x.device).expand(len(s), -1)), like=like)
 

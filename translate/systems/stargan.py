@@ -19,7 +19,7 @@ from .. import penalty
 from ..adv import Adv, hinge
 from ..domain import Domain
 from ..modules.conditional import Naming
-from ..modules.cycle import Towards, labelled, others, restored
+from ..modules.cycle import Towards, everywhere, labelled, others, restored
 from ..pool import Pool
 from ..sample import Sample
 from ..system import Losses, System, Update
@@ -94,11 +94,7 @@ class StarGAN(System):
         return losses
 
     def sample(self, **batch: Sample) -> dict[str, Sample]:
-        """Each side, and what it becomes in every other one."""
-        rows = {}
-        for key, s in batch.items():
-            rows |= {key: s} | {f"{key}_{to}": self.translator(to)(s) for to in self.keys if to != key}
-        return rows
+        return everywhere(self.direction, batch)
 
     def translator(self, to: str) -> nn.Module:
         return Towards(self.g, self.keys.index(to))

@@ -6,9 +6,7 @@ from the domain that it translates (eq. 5); a critic's is one more scale of its 
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
-
+from ..adv import non_saturating
 from ..modules.cycle import restored
 from ..sample import Sample
 from ..system import Losses
@@ -30,15 +28,10 @@ class UGATIT(CycleGAN):
         losses = self.deceive(fake_b, fake_a) | dict(
             cycle_a=self.cycle * restored(self.far_a, self.b2a, fake_b, a),
             cycle_b=self.cycle * restored(self.far_b, self.a2b, fake_a, b),
-            cam_a=self.cam * told_apart(is_a, not_a),
-            cam_b=self.cam * told_apart(is_b, not_b),
+            cam_a=self.cam * non_saturating.d([is_a], [not_a]),  # source or target, by logits
+            cam_b=self.cam * non_saturating.d([is_b], [not_b]),
         )
         if self.identity:
             losses["identity_a"] = self.identity * self.far_a(same_a, a)
             losses["identity_b"] = self.identity * self.far_b(same_b, b)
         return losses
-
-
-def told_apart(source: Tensor, target: Tensor) -> Tensor:
-    """Minus the log likelihood of the right answers, of logits."""
-    return F.softplus(-source).mean() + F.softplus(target).mean()

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..adv import non_saturating
 from ..modules.cycle import restored
-from ..modules.shared import reverse, same_code
+from ..modules.shared import confused, same_code
 from ..sample import Sample
 from ..system import Losses
 from .unit import Coded
@@ -38,11 +37,10 @@ class XGAN(Coded):
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         z_a, z_b = self.e_a(a), self.e_b(b)
         fake_b, fake_a = self.g_b(z_a), self.g_a(z_b)
-        told = non_saturating.d(*(self.d_z(reverse(z, self.critic)) for z in (z_a, z_b)))
         return self.deceive(fake_b, fake_a) | dict(
             restore_a=self.restore * restored(self.A.distance, self.g_a, z_a, a),
             restore_b=self.restore * restored(self.B.distance, self.g_b, z_b, b),
-            d_z=told,
+            d_z=confused(self.d_z, z_a, z_b, self.critic),
             semantic_a=self.semantic * same_code(self.e_b(fake_b), z_a),
             semantic_b=self.semantic * same_code(self.e_a(fake_a), z_b),
         )
