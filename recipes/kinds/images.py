@@ -38,7 +38,8 @@ MANY = 200  # networks look at each several times
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
-    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
+    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several; between "
+    "more than two sides small pictures are selected by KID of VGG-19's statistics."
 )
 
 

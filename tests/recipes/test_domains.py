@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import cv2
 import numpy as np
 import pytest
 import soundfile
 
+from domains.images import Images
 from domains.sources import Files, find
 from recipes import launch
 from recipes.convert import convert
@@ -151,6 +153,43 @@ def test_every_direction_is_scored_and_their_mean(run, capsys, monkeypatch):
         evaluate(str(run), to="bold")
     runs(str(run.parent))
     assert "plain.npz" in capsys.readouterr().out
+
+
+class Sure:
+    """In place of a network of digits."""
+
+    def __init__(self, *_):
+        pass
+
+    def score(self, fake, labels):
+        assert len(fake) == len(labels) == 3
+        return {"same digit": 1.0}
+
+
+def test_between_many_sides_with_truth_and_digits_known_no_large_network_is_asked(run, digits, monkeypatch):
+    monkeypatch.setattr(images, "DigitJudge", Sure)
+    monkeypatch.setattr(images.judges, "ImageJudge", None)
+    files = {name: find(str(digits / f"{name}.npz"), "") for name in RENDERINGS}
+    ways = [("plain", "thick"), ("inverted", "plain")]
+    scores = [
+        rows for rows, _ in images.score({"best": Translator.from_pretrained(run, device="cpu")}, files, ways, run)
+    ]
+    given, wanted = (np.stack([item.array for item in files[name].test]) / 255 for name in ways[1])
+    assert scores[1]["copy the input"] == {
+        "l1": pytest.approx(abs(given - wanted).mean()),
+        "psnr": ANY,
+        "same digit": 1.0,
+    }
+    assert all(rows["real targets"]["l1"] == 0 < rows["best"]["l1"] for rows in scores)
+
+
+def test_small_pictures_of_many_sides_are_judged_by_a_small_network():
+    few, many, large = (
+        dict.fromkeys("ab", Images(28)),
+        dict.fromkeys("abc", Images(28)),
+        dict.fromkeys("abc", Images(128)),
+    )
+    assert ["VGG" in images.judge(domains).criterion for domains in (few, many, large)] == [False, True, False]
 
 
 def test_the_page_has_a_row_of_the_mean_and_a_table_of_all_directions(run, tmp_path, monkeypatch):
