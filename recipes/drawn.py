@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 LEARNED = {"best": "selected", "final": "final"}
+SENTENCES = 10  # that are shown
 GROUPS = {  # heading -> the score that tells its rows from others
     "out of noise": "FID[digits-cnn]",
     "out of noise, other pictures": "KID",
+    "out of noise, sentences": "bleu_ha",
+    "out of noise, voices": "frechet",
     "out of a picture": "L1",
     "out of a sentence": "as told",
 }
@@ -18,8 +21,11 @@ ABOUT = (
     "asked for. *Code names digit*: of test digits whose label nobody used, the share whose categorical code is their digit's, under the best "
     "one-to-one naming of codes. L1: of test pictures, each drawn from its own condition, in [0, 1]; *L1 of another*: the same samples against "
     "another one's picture. *As told*: colour, style and digit all as the sentence says. *matching-blind*, *words-blind*: their namesakes "
-    "without wrong conditions. Training pictures: real against real, what a model that copies would score."
+    "without wrong conditions. Training pictures: real against real, what a model that copies would score. Sentences: BLEU of each to all test "
+    "sentences, of these to all samples, and their harmonic mean; distinct word pairs, shares that are the same or recited from training. Voices: "
+    "Fréchet distance of cepstra and their slopes, a frame of samples to one of test recordings."
 )
+HIGHER = ("as told", "bleu_ha")  # is better
 
 
 def record(runs: list[Path], docs: Path, device: str) -> None:
@@ -27,6 +33,8 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
     import json
     from datetime import date
 
+    from domains.images import Images
+    from recipes.gan import gan
     from recipes.runs import last_line
     from recipes.translator import saved_config
     from translate import runtime
@@ -36,7 +44,9 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
         config = saved_config(run)
         key = config["args"]["data"], family(config["args"]["model"])
         if key not in opened:
-            opened[key] = Tested(config["args"])
+            recipe = gan(**config["args"])
+            pictures = isinstance(recipe.data["x"].domain, Images)
+            opened[key] = (Tested if pictures else TestedSequences)(recipe, config["args"])
         tested = opened[key]
         path = kept / f"{tested.x.name}.json"
         found = read(path)
@@ -53,6 +63,8 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
             "selected": config["selected"],
             "date": date.today().isoformat(),
         }
+        if texts := sorted((run / "samples").glob("step_*_x.txt")):
+            found["runs"][run.name]["said"] = texts[-1].read_text().splitlines()[:SENTENCES]
         path.write_text(json.dumps(found, indent=1))
         sheet(run, kept / f"{run.name}.jpg")
         print(f"{run.name}: {json.dumps(found['runs'][run.name]['rows'])}")
@@ -90,14 +102,13 @@ def family(model: str) -> str:
 class Tested:
     """The test pictures of a collection as a collection, and a judge that has not seen them."""
 
-    def __init__(self, args: dict, most: int = 1000):
+    def __init__(self, recipe, args: dict, most: int = 1000):
         from domains.folder import Folder
         from domains.sources import Files
-        from recipes.gan import MADE, SAID, gan
+        from recipes.gan import MADE, SAID
         from recipes.generative import SampleJudge
 
-        self.recipe = gan(**args)
-        self.x = x = self.recipe.data["x"]
+        self.recipe, self.x = recipe, (x := recipe.data["x"])
         x.scan()
         self.made, self.said = args["model"] in MADE, args["model"] in SAID
         items = x.test or [x.items[i] for i in x.validation_ids]
@@ -199,6 +210,80 @@ class Tested:
         return conditions.made_of(self.tests, getattr(conditions, made)).values.x.permute(0, 2, 3, 1).to(torch.float32)
 
 
+class TestedSequences(Tested):
+    """Sentences or recordings, as their kind's own judge takes them, beside test ones in place of those that select."""
+
+    def __init__(self, recipe, args: dict, most: int = 200):
+        from domains.folder import Folder
+        from domains.sources import Files
+        from domains.tokens import Tokens
+        from recipes import kinds
+
+        self.x = x = recipe.data["x"]
+        x.scan()
+        items, known = (x.test or [x.items[i] for i in x.validation_ids])[:most], len(x.items)
+        self.words, kind = isinstance(x.domain, Tokens), kinds.of(x.domain)
+        self.tests = Folder(x.domain, Files(x.name, [*x.items, *items]))
+        ids = list(range(known)), list(range(known, known + len(items)))
+        self.tests.train_ids, self.tests.validation_ids = (
+            ids if self.words else ids[::-1]
+        )  # voices: like what is trained on
+        self.tests.few = False
+        self.judge = kind.WriterJudge(len(items)) if self.words else kind.SpokenJudge(most)
+        self.judge.load()
+        where = f"test {kind.ITEMS}" if x.test else f"{kind.ITEMS} held out from training, which selected too"
+        self.on = f"{self.judge.n} samples, {len(items)} {where}"
+        self.group = f"out of noise, {'sentences' if self.words else 'voices'}"
+
+    def data(self, args: dict) -> dict:
+        return {"x": self.tests}
+
+    def floors(self) -> dict[str, dict[str, float]]:
+        """What costs nothing, and what a copy of training items scores."""
+        import torch
+
+        from translate.sample import Sample
+
+        x, n = self.x, self.judge.n
+        shape = x.rows(range(n)).x.shape
+        sets = {"training items": x.rows(range(n))}
+        if self.words:
+            sets["their words, shuffled"] = shuffled(x, n)
+        else:
+            sets["the mean frame"] = x.domain.denormalise(Sample(torch.zeros(shape)))
+            noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+            sets["noise of each band's deviation"] = x.domain.denormalise(Sample(noise))
+        rows = {name: self.judge(Handed(x.domain.normalise(s)), self.data({})) for name, s in sets.items()}
+        return {name: {k: v for k, v in row.items() if k != "score"} for name, row in rows.items()}
+
+
+class Handed:
+    """In a generator's place: hands out what is there."""
+
+    def __init__(self, s):
+        self.s, self.taken = s, 0
+
+    def draw(self, n: int):
+        self.taken += n
+        return self.s[self.taken - n : self.taken]
+
+
+def shuffled(x, n: int):
+    """n sentences as long as those of a collection, of all its words in random order."""
+    import random
+
+    from domains.sources import Sentence
+
+    said = [x.items[i].text.split() for i in x.train_ids]
+    words = [word for sentence in said for word in sentence]
+    random.Random(0).shuffle(words)
+    texts, at = [], 0
+    for sentence in said[:n]:
+        texts.append(" ".join(words[at : at + len(sentence)]))
+        at += len(sentence)
+    return x.domain.collate([x.domain.decode(Sentence("", text)) for text in texts])
+
+
 def labelled() -> dict:
     from recipes.gan import LABELLED
 
@@ -227,7 +312,7 @@ def sections(kept: Path) -> list[str]:
             if runs:
                 out += [f"## {name}, {group}", "", *section(runs, record["floors"][group], GROUPS[group]), ""]
                 out += [f"{record['tested on'][group]}; selected by {GROUPS[group]} while training.", ""]
-                out += [*facts(runs), "", *gallery(runs, kept), ""]
+                out += [*facts(runs), "", *gallery(runs, kept), *spoken(runs), ""]
         if record.get("latents"):
             out += [f"## {name}, between samples and sums of samples", "", *latents(record["latents"]), ""]
         if record["probes"]:
@@ -259,7 +344,7 @@ def section(runs: dict[str, dict], floors: dict[str, dict], by: str) -> list[str
 
     def rank(label: str) -> float:
         value = fmean(run["rows"]["selected" if "selected" in run["rows"] else "final"][by] for run in groups[label])
-        return -value if by == "as told" else value
+        return -value if by in HIGHER else value
 
     lines = [["", "seeds", "min", *columns], ["---"] * (len(columns) + 3)]
     for label in sorted(groups, key=rank):
@@ -322,6 +407,15 @@ def gallery(runs: dict[str, dict], kept: Path, columns: int = 4) -> list[str]:
             f"| {' | '.join(f'![{label}](results/drawn/{shown[label]}.jpg)' for label in part)} |",
             "",
         ]
+    return out
+
+
+def spoken(runs: dict[str, dict]) -> list[str]:
+    """Sentences of the last step of each setting's first seed."""
+    out = []
+    for label, (first, *_) in settings(runs).items():
+        if "said" in first:
+            out += [f"{label}, unpicked:", "", "```text", *first["said"], "```", ""]
     return out
 
 

@@ -214,6 +214,30 @@ def test_every_kind_of_model_has_rows_beside_floors(tmp_path, monkeypatch, capsy
     assert len(list((tmp_path / "docs" / "results" / "drawn").glob("*.jpg"))) == 5
 
 
+@pytest.mark.parametrize("data, kind, by", [("modern", "sentences", "bleu_ha"), ("slt", "voices", "frechet")])
+def test_sentences_and_voices_have_rows_beside_floors(data, kind, by, tmp_path):
+    """Training items are nearer to the test ones than shuffled words, or noise; the sentences of the last step are there to be read."""
+    out, docs = tmp_path / f"gan-{data}", tmp_path / "docs"
+    argv = f"--data {data} --model dcgan --steps 2 --batch 4 --width 4 --device cpu --out {out}"
+    with pytest.raises(SystemExit):
+        launch.main(gan, argv.split())
+    assert command(results, out, "--docs", docs, "--device", "cpu") == 0
+    page = (docs / "results.md").read_text()
+    (record,) = (json.loads(path.read_text()) for path in (docs / "results" / "drawn").glob("*.json"))
+    (floors,), (run,) = record["floors"].values(), record["runs"].values()
+    copied, *costless = (row[by] for row in floors.values())
+    assert (
+        all(copied > row if by == "bleu_ha" else copied < row for row in costless)
+        and len(costless) == (by == "frechet") + 1
+    )
+    assert (
+        by in run["rows"]["final"]
+        and f", out of noise, {kind}" in page
+        and "test " in record["tested on"][f"out of noise, {kind}"]
+    )
+    assert ("```text" in page) == (kind == "sentences") == (len(run.get("said", [])) == 10)
+
+
 def test_a_collection_of_any_size():
     for size, halved in ((None, 28), (32, 32), (16, 16)):
         assert open_collection("digits", size, False, 0)["x"].domain.size == halved

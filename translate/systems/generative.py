@@ -37,7 +37,8 @@ class Generative(System):
     def sample(self, x: Sample, c: Sample | None = None, wrong: Sample | None = None) -> dict[str, Sample]:
         """A line an item: a real one, then samples under the same condition."""
         noise = self.looked_at[: COLUMNS * len(x)].chunk(COLUMNS)
-        given = (
-            {} if c is None else {"x_condition" if c.x.ndim == x.x.ndim > 2 else "c_condition": c}
-        )  # picture, or words
+        given = {}
+        if c is not None:
+            picture = c.x.ndim == x.x.ndim > 2
+            given["x_condition" if picture else "c_condition"] = c
         return given | dict(x_real=x) | {f"x_{i}": self.generate(Sample(z), c) for i, z in enumerate(noise, 1)}
