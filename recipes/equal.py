@@ -93,6 +93,7 @@ def equal(
             "recipe": recipe,
             "data": data,
             "budget": budget,
+            "sizes": {k: args[k] for k in ("batch", "width")},
             "rows": rows,
             "floors": floors,
             "environment": {k: sorted({str(e[k]) for e in environments}) for k in ("device", "torch", "git")},
@@ -102,9 +103,9 @@ def equal(
         name = f"{recipe}-{named}-{short}"
         (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
         for model, run in first.items():
-            last = sorted((run / "samples").glob("step_*.png"))[-1]
-            with Image.open(last) as sheet:
-                sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
+            for last in sorted((run / "samples").glob("step_*.png"))[-1:]:  # sentences have none
+                with Image.open(last) as sheet:
+                    sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
         (Path(docs) / "equal.md").write_text(page(kept))
 
 
@@ -133,14 +134,17 @@ def steps_of(out: Path) -> int | None:
 
 
 def floors_of(recipe: str, data: str) -> dict[str, dict[str, float]]:
-    """What costs nothing, and what real pictures reach that no model was trained on; nothing of points, whose density is known."""
+    """Of pictures, what costs nothing, and what real ones reach that no model was trained on."""
     if recipe == "points":
         return {}
     import torch
 
+    from domains.images import Images
     from recipes.generative import SampleJudge, open_collection
 
     x = open_collection(data, None, False, 0)["x"]
+    if not isinstance(x.domain, Images):
+        return {}
     x.scan()
     judge = SampleJudge(x)
     test = [x.domain.decode(item).x / 255 for item in x.test[: judge.n]]
@@ -195,10 +199,17 @@ def page(kept: Path) -> str:
     for path in sorted(kept.glob("*.json")):
         record = json.loads(path.read_text())
         made = {key: ", ".join(values) for key, values in record["environment"].items()}
+        sizes = (
+            ", ".join(f"{k} {v}" for k, v in record["sizes"].items())
+            if "sizes" in record
+            else "its own batch and width"
+        )
         out += [
             f"## {record['data']}, {record.get('budget') or '{steps} steps'.format(**record)}", "", table(record["rows"], record["floors"]), "",
-            f"{made['device']}; torch {made['torch']}; commits {made['git']}; scripts/{record['recipe']}.py with its own batch and width.", "",
+            f"{made['device']}; torch {made['torch']}; commits {made['git']}; scripts/{record['recipe']}.py, {sizes}.", "",
         ]  # fmt: skip
         for model in dict.fromkeys(row["model"] for row in record["rows"]):
+            if not (kept / f"{path.stem}-{model}.jpg").exists():
+                continue
             out += [f"{model}, unpicked, at the last step:", "", f"![{model}](equal/{path.stem}-{model}.jpg)", ""]
     return "\n".join(out)
