@@ -104,6 +104,26 @@ def test_an_update_gives_gradients_to_its_player_alone(data, model):
     assert all(np.isfinite(v) for v in trainer.means().values())
 
 
+ALONE = ["r1", "wgan", "wgan-gp", "wgan-ct", "sngan", "projection", "began"]
+
+
+@pytest.mark.parametrize("model", ALONE)
+def test_what_a_critic_thinks_of_a_sample_is_of_that_sample_alone(model):
+    """Penalties are on each row's slope, BEGAN's energy is each sample's error: no statistics of a batch lie between."""
+    made = recipe(model)
+    system = made.system()
+    for module in system.d.modules():  # batch norms as in training; dropout and power iterations still
+        module.training = isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+    batch = next(batches(made.data, 8, 0, 1, CPU))
+    given = [batch[key] for key in ("x", "c") if key in batch]
+
+    def seen(rows):
+        found = system.d(*(s[rows] for s in given))
+        return found[0] if isinstance(found, list) else found.x
+
+    torch.testing.assert_close(seen(slice(0, 8))[:1], seen(slice(0, 1)), atol=1e-5, rtol=1e-4)
+
+
 def run(*argv) -> int:
     with pytest.raises(SystemExit) as left:
         launch.main(gan, [str(arg) for arg in argv])
