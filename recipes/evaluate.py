@@ -14,6 +14,7 @@ def evaluate(
     to: str | None = None,
     source: str | None = None,
     which: Literal["best", "final", "both"] = "both",
+    tests: int | None = None,
     beam: int = 0,
     sample: bool = False,
     seed: int = 0,
@@ -33,6 +34,7 @@ def evaluate(
         to: the side to translate into; b where left out, of many domains each.
         source: of many domains the one to translate; each where left out.
         which: the checkpoint that validation selected, the final one, or both.
+        tests: how many test files, the first ones; all, or between many domains 200 pictures, 6 recordings, where left out.
         beam: of sentences, as for scripts/convert.py.
         sample: likewise.
         seed: of --sample.
@@ -55,7 +57,7 @@ def evaluate(
     named, found = ("best", "final") if which == "both" else (which,), []
     ways = wanted(specs, source, to)
     decoding = dict(beam=beam, sample=sample, seed=seed)
-    for (one, other), (rows, facts) in zip(ways, score(folder, specs, ways, named, device, decoding)):
+    for (one, other), (rows, facts) in zip(ways, score(folder, specs, ways, named, device, tests, decoding)):
         columns = kinds.named(facts["kind"]).COLUMNS
         print("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
         print(table(rows, columns) + "\n")
@@ -118,9 +120,11 @@ def score(
     ways: list[tuple[str, str]],
     which: tuple[str, ...],
     device: str,
+    tests: int | None = None,
     decoding: dict | None = None,
 ) -> Iterator[tuple[dict, dict]]:
-    """(rows of scores by name, facts about the measurement) of each direction. decoding: what Translator.decode is told."""
+    """(rows of scores by name, facts about the measurement) of each direction. tests: how many test files; decoding: what
+    Translator.decode is told."""
     import platform
     from datetime import date
 
@@ -138,7 +142,7 @@ def score(
     for translator in translators:
         translator.decode(**decoding)
     first, config = translators[0], saved_config(folder)
-    kind, files, of = tested(first, specs, ways)
+    kind, files, of = tested(first, specs, ways, tests)
     if len({t.config["step"] for t in translators}) < len(translators):  # the last step was the best
         names, translators = [" = ".join(names)], translators[:1]
     learned = {f"{name} (step {t.config['step']})": t for name, t in zip(names, translators)}
@@ -153,7 +157,7 @@ def score(
         yield rows, facts | {
             "run": folder.name, "direction": f"{files[source].name} to {files[to].name}", "kind": kind.__name__.rpartition(".")[2],
             "tested on": of if files[source].test else "FILES TRAINED ON (the data has no test split)",
-            "date": date.today().isoformat(), "seed": config["args"].get("seed"), "trained on": config["environment"],
+            "date": date.today().isoformat(), "seed": config["args"].get("seed"), "selected": config["selected"], "trained on": config["environment"],
             "scored with": f"torch {torch.__version__}, Python {platform.python_version()}",
         }  # fmt: skip
 
@@ -205,20 +209,23 @@ def rows_of(domain, items: list) -> list:
     return [s[i : i + 1] for s in batches for i in range(len(s))]
 
 
-def tested(translator, specs: dict[str, str], ways: list[tuple[str, str]]):
-    """(the kind's module, the files of all sides of these directions, which of the test files they are: of more than two sides some)"""
+def tested(translator, specs: dict[str, str], ways: list[tuple[str, str]], tests: int | None = None):
+    """(the kind's module, the files of all sides of these directions, which of the test files they are: of many sides some)"""
     from domains.sources import find, option
     from recipes import kinds
+    from translate.errors import at_least
 
+    at_least(1, tests=1 if tests is None else tests)
     pair, sides = set(specs) == {"a", "b"}, dict.fromkeys(side for way in ways for side in way)
     kind = kinds.of(translator.domains[ways[0][1]])
     files = {side: kinds.keep(find(specs[side], side if pair else "", option(side)), kind, side) for side in sides}
-    if len(sides) < 3 or not kind.MANY:
+    most = tests or (kind.MANY if len(sides) > 2 else None)
+    if not most:
         return kind, files, "test files"
     for found in files.values():
-        found.test = found.test[: kind.MANY]
-        found.labels |= {"test": found.labels["test"][: kind.MANY]} if "test" in found.labels else {}
-    return kind, files, f"the first {kind.MANY} test files of each direction"
+        found.test = found.test[:most]
+        found.labels |= {"test": found.labels["test"][:most]} if "test" in found.labels else {}
+    return kind, files, f"the first {most} test files" + (" of each direction" if len(ways) > 1 else "")
 
 
 def table(rows: dict[str, dict[str, float]], columns: dict) -> str:

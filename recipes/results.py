@@ -11,6 +11,7 @@ def results(
     run: str,
     to: str | None = None,
     source: str | None = None,
+    tests: int | None = None,
     data_root: str | None = None,
     docs: str = "docs",
     device: str = "auto",
@@ -21,6 +22,7 @@ def results(
         run: a run's folder; of scripts/gan.py also a pattern of several, in quotes.
         to: the side to translate into; b where left out, of many domains each.
         source: of many domains the one to translate; each where left out.
+        tests: how many test files, the first ones, as for scripts/evaluate.py.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
         docs: the folder that scores, samples and page are kept in.
         device: auto, cpu or cuda.
@@ -47,7 +49,7 @@ def results(
     args = config["args"]
     specs = sides(folder, args)
     ways = wanted(specs, source, to)
-    found = [*score(folder, specs, ways, ("best", "final"), device)]
+    found = [*score(folder, specs, ways, ("best", "final"), device, tests)]
     rows, facts = found[0]
     if len(ways) > 1:
         names = list(dict.fromkeys(name for _, f in found for name in f["direction"].split(" to ")))
@@ -79,7 +81,7 @@ def results(
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
     translator = Translator.from_pretrained(folder, device=device)
-    kind, files, _ = tested(translator, specs, ways)
+    kind, files, _ = tested(translator, specs, ways, tests)
     for (one, other), stem in zip(ways, stems(facts, kept / name)):
         kind.samples(translator, files, one, other, stem)
     publish(Path(docs))
@@ -164,6 +166,7 @@ def page(records: list[dict], kept: Path) -> str:
             notes += [
                 f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
                 f"commit {facts['trained on']['git']}; {facts['date']}; "
+                + (f"selected: {facts['selected']}; " if "selected" in facts else "")
                 + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "steps"))
                 + "."
             ]

@@ -334,12 +334,11 @@ class ImageJudge:
 
     def __init__(self, real_train_a: Pictures | None, real_train_b: Pictures, look: Looking | None = None):
         self.look = look or Looking(efficientnet_lite0())
-        self.real_b = self.look(real_train_b, keep=True)
-        self.real_a = None if real_train_a is None else self.look(real_train_a, keep=True)
+        self.real_b, self.real_train_a = self.look(real_train_b, keep=True), real_train_a
 
     @functools.cached_property
     def probe(self) -> StyleProbe:
-        return StyleProbe(self.real_a, self.real_b)
+        return StyleProbe(self.look(self.real_train_a, keep=True), self.real_b)
 
     def kid(self, fake: Pictures) -> tuple[float, float]:
         """(mean, deviation) of KID to the real side b"""
@@ -360,7 +359,7 @@ class ImageJudge:
         if targets is None:
             # of large pictures this takes most of the time
             scores["vgg_to_input"] = 0.0 if fake is inputs else vgg_distance(fake, inputs).mean().item()
-            if self.real_a is not None:
+            if self.real_train_a is not None:
                 scores["called_b"] = self.probe.rate(feats)
             return scores
         return scores | compared(fake, targets) | {"retrieval": retrieval_at_1(feats, self.look(targets, keep=True))}

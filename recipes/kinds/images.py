@@ -38,8 +38,7 @@ MANY = 200  # networks look at each several times
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
-    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several; between "
-    "more than two sides small pictures are selected by KID of VGG-19's statistics."
+    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
 )
 
 
@@ -175,9 +174,9 @@ def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[t
 
 
 def judge(domains: dict[str, Domain]) -> Judge:
-    """Many sides have more directions still: of small pictures then by a small network."""
-    small = len(domains) > 2 and max(domain.size for domain in domains.values()) <= 64
-    return quick_judge() if small else Judge()
+    """By a small network of digits, and of small pictures of many sides: validation would take longer than training."""
+    size = max(domain.size for domain in domains.values())
+    return quick_judge() if size < 32 or (size <= 64 and len(domains) > 2) else Judge()
 
 
 def quick_judge() -> Judge:
