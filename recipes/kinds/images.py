@@ -174,9 +174,9 @@ def translate_all(domain, net, samples: list[Sample], batch: int = 16) -> list[t
 
 
 def judge(domains: dict[str, Domain]) -> Judge:
-    """By a small network of digits, and of small pictures of many sides: validation would take longer than training."""
-    size = max(domain.size for domain in domains.values())
-    return quick_judge() if size < 32 or (size <= 64 and len(domains) > 2) else Judge()
+    """Of many sides small pictures by a small network: validation would take longer than training."""
+    small = len(domains) > 2 and max(domain.size for domain in domains.values()) <= 64
+    return quick_judge() if small else Judge()
 
 
 def quick_judge() -> Judge:

@@ -183,11 +183,11 @@ def test_between_many_sides_with_truth_and_digits_known_no_large_network_is_aske
     assert all(rows["real targets"]["l1"] == 0 < rows["best"]["l1"] for rows in scores)
 
 
-def test_digits_and_small_pictures_of_many_sides_are_judged_by_a_small_network():
+def test_small_pictures_of_many_sides_are_judged_by_a_small_network():
     def small(sides: str, size: int) -> bool:
         return "VGG" in images.judge(dict.fromkeys(sides, Images(size))).criterion
 
-    assert [small("ab", 28), small("ab", 64), small("abc", 64), small("abc", 128)] == [True, False, True, False]
+    assert [small("ab", 28), small("abc", 64), small("abc", 128)] == [False, True, False]
 
 
 def test_the_page_has_a_row_of_the_mean_and_a_table_of_all_directions(run, tmp_path, monkeypatch):
