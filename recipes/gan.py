@@ -142,7 +142,7 @@ def gan(
         raise UserError(f"--tricks {tricks[0]}: {model} takes none; of these models they are: {', '.join(CLASSIC)}")
     full = budget == "full" or (budget == "auto" and torch.cuda.is_available())
     steps = steps or (50_000 if full else 2000)
-    wasserstein = model in WASSERSTEIN
+    wasserstein = model in WASSERSTEIN  # without momentum: arXiv:1704.00028, algorithm 1; RMSProp in arXiv:1701.07875
     lr = lr or (1e-4 if full and wasserstein else 2e-4)
     lr_d = lr_d or lr / SLOWER.get(model, 1)
     at_least(1, steps=steps, width=width, noise=noise)
