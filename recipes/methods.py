@@ -146,7 +146,7 @@ def aligned(
     critic_steps: int = 1,
     **numbers,
 ) -> Recipe:
-    """An auto-encoder a side, their codes made alike by a critic of codes; it and the encoders take turns. After arXiv:1705.09655.
+    """An auto-encoder a side, shared next to the code; a critic of codes and the encoders, which make codes alike, take turns. After arXiv:1705.09655.
 
     Args:
         a: one collection, as for every method.
@@ -161,7 +161,7 @@ def aligned(
     def system(p: Parts):
         from translate.systems.aligned import Aligned
 
-        halves = p.halves()
+        halves = p.sharing_halves()
         critic = p.latent_critic(halves[0])
         return Aligned(p.A, p.B, *halves, critic, critic=critic_z, critic_steps=critic_steps)
 
@@ -273,7 +273,7 @@ def reversal(a: str = "photos", b: str = "vangogh", critic_z: float = 0.1, **num
     def system(p: Parts):
         from translate.systems.aligned import Reversed
 
-        halves = p.halves()
+        halves = p.sharing_halves()
         return Reversed(p.A, p.B, *halves, p.latent_critic(halves[0]), critic=critic_z)
 
     return translation(
@@ -306,7 +306,7 @@ def xgan(
         from translate.systems.xgan import XGAN
 
         halves = p.sharing_halves()
-        how = dict(d_z=p.latent_critic(halves[0]), restore=p.n["restore"], semantic=semantic, critic=critic_z)
+        how = dict(d_z=p.latent_critic(halves[0], axes=0), restore=p.n["restore"], semantic=semantic, critic=critic_z)
         return XGAN(p.A, p.B, *halves, *p.critics(), **how, **p.adversarial())
 
     own = dict(restore=restore, semantic=semantic, critic_z=critic_z, adv=adv)

@@ -115,10 +115,12 @@ class Parts:
         numbers = self.numbers("noise", "width", "blocks")
         return zip(*(self.kind.from_noise(domain, **numbers) for domain in (self.A, self.B)))
 
-    def latent_critic(self, encoder):
-        from translate.modules.shared import LatentCritic, channels
+    def latent_critic(self, encoder, axes: int | None = None):
+        """axes: of a code's places with what is around them, see LatentCritic; all where left out."""
+        from translate.modules.shared import LatentCritic, shape_of
 
-        return LatentCritic(channels(encoder, self.A), 2 * self.n["width"])
+        channels, every = shape_of(encoder, self.A)
+        return LatentCritic(channels, 2 * self.n["width"], every if axes is None else axes)
 
     def replay(self) -> dict[str, int]:
         """Of fakes, for the critics."""

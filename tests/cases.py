@@ -211,6 +211,7 @@ def cut(kind: str, data: dict, batch: int, pool: int) -> System:
 
 
 CODE = {"images": 8, "tokens": 6, "mels": 4}  # channels
+AXES = {"images": 2, "tokens": 0, "mels": 1}
 
 
 def halves(kind: str, A, B, shared: bool = True) -> tuple[nn.Module, ...]:
@@ -230,7 +231,7 @@ def coded(system: type[Coded]):
     def build(kind: str, data: dict, batch: int, pool: int) -> System:
         A, B = (data[side].domain for side in "ab")
         critics = (domain.critic(**CRITIC[kind]) for domain in (A, B))
-        how = dict(d_z=LatentCritic(CODE[kind], 5)) if system is XGAN else {}
+        how = dict(d_z=LatentCritic(CODE[kind], 5, AXES[kind])) if system is XGAN else {}
         return system(A, B, *halves(kind, A, B), *critics, pool=pool, batch=batch, **how)
 
     return build
@@ -239,7 +240,7 @@ def coded(system: type[Coded]):
 def aligned(system: type[Aligned]):
     def build(kind: str, data: dict, *_) -> System:
         A, B = (data[side].domain for side in "ab")
-        return system(A, B, *halves(kind, A, B, shared=False), LatentCritic(CODE[kind], 5))
+        return system(A, B, *halves(kind, A, B, shared=False), LatentCritic(CODE[kind], 5, AXES[kind]))
 
     return build
 

@@ -88,6 +88,16 @@ def test_a_latent_critic_sees_no_padding_and_judges_every_position(kind):
         assert scores.shape == (3, 1) and torch.equal(critic(garbage)[0], scores)
 
 
+@pytest.mark.parametrize("axes", [1, 2])
+def test_with_its_surroundings_it_matters_where_a_position_lies(axes):
+    x = torch.randn(2, 3, *[8] * axes)
+    mixed = x.flatten(2)[..., torch.randperm(8**axes)].view_as(x)
+    alone, around = LatentCritic(3, 5), LatentCritic(3, 5, axes)
+    means = {critic: [critic(Sample(code))[0].mean() for code in (x, mixed)] for critic in (alone, around)}
+    torch.testing.assert_close(*means[alone])
+    assert abs(means[around][0] - means[around][1]) > 1e-4
+
+
 def test_reversal_turns_the_encoders_gradient_alone():
     """One backward pass: the critic goes down its loss, the encoder up, `strength` times as steeply."""
     torch.manual_seed(0)
