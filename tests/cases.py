@@ -322,13 +322,13 @@ def body(kind: str, domain) -> nn.Module:
     return Pooled(domain.encoder(width=width), width, 6)
 
 
-def gan(kind: str, data: dict, batch: int, pool: int) -> System:
+def gan(kind: str, data: dict, *_) -> System:
     """With all that a member of the family may have at once."""
     X, features = data["x"].domain, body(kind, data["x"].domain)
     g = Joined(generator(kind, X), OneHot(3))
     d = Critic(features, Split(features.features, LabelEmbedding(3, 5), width=8))
     penalties = {penalty.gradient: 10.0, penalty.r1: 1.0, penalty.consistency: 2.0}
-    return GAN(X, g, d, penalties=penalties, every=2, critic_steps=2, matching=1.0, pool=pool, batch=batch)
+    return GAN(X, g, d, penalties=penalties, every=2, critic_steps=2, matching=1.0)
 
 
 def acgan(kind: str, data: dict, *_) -> System:
