@@ -21,6 +21,7 @@ TRAINING = {
 }
 TOOLS = {
     "sample": "Draw from a trained generator.",
+    "latent": "Strips between samples, and sums of samples.",
     "cipher": "Make a translation task with a known key.",
     "renderings": "Make digits in four renderings, whose translations are known.",
     "probe": "Classify by what a critic has learned without labels.",

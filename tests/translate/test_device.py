@@ -105,7 +105,7 @@ class Judged:
     criterion = "the lowest"
 
     def __init__(self, kind: str):
-        self.judge = {"images": partial(image_kind.Judge, Scaled()), "mels": mel_kind.Judge}[kind]()
+        self.judge = {"images": partial(image_kind.Judge, Scaled), "mels": mel_kind.Judge}[kind]()
 
     def __call__(self, system, data):
         return self.judge(system, data)
