@@ -10,6 +10,7 @@ from tests.cases import CPU, batch_of, recipe_of
 from translate import runtime
 from translate.loop import Trainer
 from translate.modules.cycle import Pair
+from translate.nets import winograd
 from translate.nets.layers import InstanceNorm, Reflected, init_gan
 from translate.nets.patch import PatchCritic
 from translate.nets.resnet import Decoder, Encoder
@@ -72,6 +73,22 @@ def test_padding_by_reflection(kernel, precision, layout):
     assert all(distance(a, b) <= (1e-2 if precision == "bf16" else 0) for a, b in zip(gradients, others))
 
 
+@every_layout
+@pytest.mark.parametrize("shape", [(2, 8, 14, 18), (1, 5, 9, 11)], ids=["tiles", "ragged"])
+def test_winograd_is_the_convolution(shape, layout):
+    """F(4x4, 3x3) and both its gradients, to float32's rounding; twice differentiable."""
+    x, w = torch.randn(shape).to(memory_format=layout).requires_grad_(), torch.randn(7, shape[1], 3, 3).requires_grad_()
+    y, true = winograd.winograd(x, w), F.conv2d(x.double(), w.double())
+    g = torch.randn(y.shape)
+    found, exact = torch.autograd.grad(y, (x, w), g), torch.autograd.grad(true, (x, w), g.double())
+    assert y.shape == true.shape and max(map(distance, (y, *found), (true, *exact))) < 5e-6
+    small = (
+        torch.randn(1, 2, 6, 7, dtype=torch.float64, requires_grad=True),
+        torch.randn(2, 2, 3, 3).double().requires_grad_(),
+    )
+    assert torch.autograd.gradcheck(winograd.winograd, small) and torch.autograd.gradgradcheck(winograd.winograd, small)
+
+
 class Directions(torch.nn.Module):
     """A generator and a critic, as deep as makes a gradient go astray where a layer is wrong."""
 
@@ -101,8 +118,10 @@ class StockNorm(InstanceNorm):
 
 @every_layout
 @pytest.mark.parametrize("batch", [1, 2])
-def test_step_in_float32_and_bf16_against_float64(batch, layout, monkeypatch):
+@pytest.mark.parametrize("large", [winograd.LARGE, 0], ids=["direct", "winograd"])
+def test_step_in_float32_and_bf16_against_float64(large, batch, layout, monkeypatch):
     """Gates: loss within 1e-5 and gradient within 2e-3 in float32; in bf16 the gradient points as well as stock autocast's."""
+    monkeypatch.setattr(winograd, "LARGE", large)
     net, x = Directions(), torch.rand(batch, 3, 32, 32) * 2 - 1
     exact = Directions().double()
     exact.load_state_dict(net.state_dict())
