@@ -160,6 +160,12 @@ def directions(system: type[Plain], **how):
     return build
 
 
+def cyclegan(kind: str, data: dict, batch: int, pool: int) -> System:
+    """With critics of what came back."""
+    critics = tuple(data[side].domain.critic(**CRITIC[kind]) for side in "ab")
+    return directions(CycleGAN, critics_back=critics, back=0.5)(kind, data, batch, pool)
+
+
 def remembering(kind: str, data: dict, batch: int, pool: int) -> System:
     """CycleGAN with UVCGANv2's critics."""
     system = directions(CycleGAN, penalty=0.01)(kind, data, batch, pool)
@@ -419,7 +425,7 @@ def summarising(system: type[Summarise], sample):
 
 
 SYSTEMS = {
-    CycleGAN: Case(directions(CycleGAN), two_sides, EVERY),
+    CycleGAN: Case(cyclegan, two_sides, EVERY),
     Content: Case(content, two_sides, EVERY),
     Inpainting: Case(inpainting, two_sides, EVERY),
     UGATIT: Case(ugatit, two_sides, EVERY),

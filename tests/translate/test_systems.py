@@ -151,6 +151,23 @@ def test_cyclegan_by_hand():
     })  # fmt: skip
 
 
+def test_what_came_back_is_judged_by_hand():
+    """Beside the same terms: back_a = 1 - 0.25 = 0.75, back_b = -0.75 + 0.5 = -0.25; D'_A = 3 x, D'_B = 5 x, of their own pools."""
+    system = arithmetic(critics_back=(Mean(3.0), Mean(5.0)), back=0.5)
+    losses, plain = merged(system.loss_g(A, B)), merged(arithmetic().loss_g(A, B))
+    assert {key: losses.pop(key).item() for key in ("back_a", "back_b")} == pytest.approx({
+        "back_a": 0.5 * (3 * 0.75 - 1) ** 2,
+        "back_b": 0.5 * (5 * -0.25 - 1) ** 2,
+    })  # fmt: skip
+    assert losses == plain
+    losses = system.loss_d(A, B)
+    assert {key: losses.pop(key).item() for key in ("d_back_a", "d_back_b")} == pytest.approx({
+        "d_back_a": 0.5 * ((3 * 0.5 - 1) ** 2 + (3 * 0.75) ** 2),
+        "d_back_b": 0.5 * ((5 * -0.5 - 1) ** 2 + (5 * -0.25) ** 2),
+    })  # fmt: skip
+    assert set(losses) == {"d_a", "d_b"}
+
+
 def test_plain_by_hand():
     """The adversarial terms alone."""
     domain = Images(size=4, channels=1)

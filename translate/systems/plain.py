@@ -55,14 +55,16 @@ class Plain(System):
         return dict(adv_b=self.adv.g(self.d_b(fake_b)), adv_a=self.adv.g(self.d_a(fake_a)))
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
-        fake_a, fake_b = self.pool_a.get(len(a)), self.pool_b.get(len(b))
-        losses = dict(
-            d_a=self.adv.d(judged(self.d_a, a, True), judged(self.d_a, fake_a, False)),
-            d_b=self.adv.d(judged(self.d_b, b, True), judged(self.d_b, fake_b, False)),
+        return self.told_apart("a", self.A, self.d_a, a, self.pool_a) | self.told_apart(
+            "b", self.B, self.d_b, b, self.pool_b
         )
+
+    def told_apart(self, name: str, domain: Domain, critic: nn.Module, real: Sample, pool: Pool) -> Losses:
+        """Data from a pool's fakes, by a critic."""
+        fake = pool.get(len(real))
+        losses = {f"d_{name}": self.adv.d(judged(critic, real, True), judged(critic, fake, False))}
         if self.penalty:
-            losses["penalty_a"] = self.penalty * penalties.flat(self.d_a, self.A.relax(a), self.A.relax(fake_a))
-            losses["penalty_b"] = self.penalty * penalties.flat(self.d_b, self.B.relax(b), self.B.relax(fake_b))
+            losses[f"penalty_{name}"] = self.penalty * penalties.flat(critic, domain.relax(real), domain.relax(fake))
         return losses
 
     def sample(self, a: Sample, b: Sample) -> dict[str, Sample]:
