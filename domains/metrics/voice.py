@@ -9,7 +9,8 @@ import functools
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,18 @@ ORDER, ALPHA = 24, 0.42  # mel-cepstra at 16 kHz
 DECIBELS = 10 / math.log(10) * math.sqrt(2)
 WEIGHTS = "UNPAIRED_SPEAKER_ENCODER"  # environment variable: the speaker encoder's file
 WEIGHTS_SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
+MOS_WEIGHTS = (
+    "UNPAIRED_DNSMOS"  # environment variable: the file of DNSMOS's network, where the package below is not installed
+)
+MOS_PACKAGE = ("speechmos", "dnsmos_models/sig_bak_ovr.onnx")  # 0.0.1.1, MIT, Microsoft
+MOS_SHA256 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 COLUMNS = {
     "mcd": ("MCD, dB", "{:.2f}".format),
     "similarity_b": ("similarity to the target", "{:.3f}".format),
     "similarity_a": ("similarity to the source", "{:.3f}".format),
     "wer": ("WER", "{:.1%}".format),
     "cer": ("CER", "{:.1%}".format),
+    "dnsmos": ("DNSMOS", "{:.2f}".format),
     "f0": ("F0, Hz", "{:.0f}".format),
     "f0_range": ("F0 range, semitones", "{:.1f}".format),
     "f0_correlation": ("F0 correlation with the source", "{:.2f}".format),
@@ -160,3 +167,43 @@ def speaker_encoder(path: str | Path | None = None) -> SpeakerEncoder | None:
 def centroid(encoder: SpeakerEncoder, waves: Sequence[tuple[np.ndarray, int]]) -> Tensor:
     """[256], the unit mean of what the encoder hears in (wave, rate) of one speaker."""
     return F.normalize(torch.stack([encoder.embed(*wave) for wave in waves]).mean(0), dim=0)
+
+
+class DNSMOS:
+    """How good speech sounds, 1 to 5, without a reference: the overall score of DNSMOS P.835 (Reddy 2022, arXiv:2110.01763).
+
+    network: wave [1,144160] at 16 kHz -> raw scores of speech, background and all.
+    """
+
+    def __init__(self, network: Callable[[np.ndarray], Sequence[float]]):
+        self.network = network
+
+    def __call__(self, wave: np.ndarray, rate: int) -> float:
+        """As the authors' `dnsmos.py`: doubled until it fills 9.01 s, windows every second, their polynomial, the mean."""
+        wave, seconds = np.clip(resample(wave, rate, RATE), -1, 1).astype(np.float32), 9.01
+        window = int(seconds * RATE)
+        while len(wave) < window:
+            wave = np.tile(wave, 2)
+        starts = [i * RATE for i in range(int(len(wave) // RATE - seconds) + 1)]
+        raw = np.array([self.network(wave[None, s : s + window])[2] for s in starts])
+        return float((-0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535).mean())
+
+
+@functools.cache
+def dnsmos(path: str | None = None) -> DNSMOS | None:
+    """Of the published network in `path`, in the file that $UNPAIRED_DNSMOS names, or in PyPI's speechmos; None where there is none."""
+    path, spec = path or os.environ.get(MOS_WEIGHTS), find_spec(MOS_PACKAGE[0])
+    if not path and spec:
+        path = Path(spec.origin).parent / MOS_PACKAGE[1]
+    if not path:
+        return None
+    if not Path(path).is_file() or hashlib.sha256(Path(path).read_bytes()).hexdigest() != MOS_SHA256:
+        raise UserError(f"{path} is not the published network of DNSMOS: pip install 'unpaired[mos]' brings it")
+    if not find_spec("onnxruntime"):
+        raise UserError("DNSMOS needs onnxruntime: pip install 'unpaired[mos]'")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return DNSMOS(lambda wave: session.run(None, {"input_1": wave})[0][0])

@@ -31,11 +31,11 @@ from translate.system import System
 
 ITEMS = "recordings"
 MANY = 6  # a vocoder speaks each, and a recogniser listens
-BETTER = {"mcd": min, "similarity_b": max, "wer": min, "cer": min}
+BETTER = {"mcd": min, "similarity_b": max, "wer": min, "cer": min, "dnsmos": max}
 ABOUT = (
     "Voices: *selected* is the checkpoint whose held-out translations have the nearest statistics to the other voice's. MCD: 24 mel-cepstra "
     "without c0, 5 ms, 16 kHz, summed along the dynamic time warping, a frame of the target. Similarity: cosine to the centroid of 25 training recordings, GE2E encoder of resemblyzer "
-    "0.1.4. WER, CER: pocketsphinx. F0 range: standard deviation. An exception to the rule about test files: the defaults were sketched "
+    "0.1.4. WER, CER: pocketsphinx. DNSMOS: P.835, overall. F0 range: standard deviation. An exception to the rule about test files: the defaults were sketched "
     "while watching ten of slt's and rms's test pairs."
 )
 TRANSCRIPTS = "transcripts.csv"  # columns file, text; in the folder of a test file or one of the two above
@@ -233,6 +233,7 @@ class Judged:
         self.target = [judges.World(*wave_of(p)).cepstra for p in wanted or []]
         texts = transcripts(given)
         self.said = [texts.get(p.stem) for p in given] if texts and find_spec("pocketsphinx") else []
+        self.sounds = judges.dnsmos()
         self.encoder = judges.speaker_encoder()
         self.encoder_name = "GE2E, resemblyzer 0.1.4" if self.encoder else f"none (${judges.WEIGHTS} names no file)"
         if self.encoder:
@@ -244,6 +245,8 @@ class Judged:
         for i, (wave, f0) in enumerate(zip(waves, self.source)):
             world = judges.World(*wave)
             one = judges.pitch_scores(world.f0, f0)
+            if self.sounds:
+                one["dnsmos"] = self.sounds(*wave)
             if self.target:
                 one["mcd"] = judges.mcd(world.cepstra, self.target[i])
             if self.encoder:

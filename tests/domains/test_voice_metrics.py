@@ -10,7 +10,7 @@ import torch
 
 import domains
 from domains.metrics import voice as judges
-from domains.metrics.voice import DECIBELS, WEIGHTS, SpeakerEncoder, World, mcd, pitch_scores
+from domains.metrics.voice import DECIBELS, DNSMOS, MOS_WEIGHTS, WEIGHTS, SpeakerEncoder, World, mcd, pitch_scores
 from tests.voices import RATE, hum
 from translate.errors import UserError
 
@@ -122,3 +122,38 @@ def test_the_published_encoder_tells_the_built_in_voices_apart():
     for side, other in ("AB", "BA"):
         heard = encoder.embed(*said(side))
         assert heard @ voices[side] > 0.9 and heard @ voices[other] < 0.7
+
+
+def test_dnsmos_reads_windows_as_its_authors_do():
+    """4.2 s are doubled to 16.8 s; of these the authors count whole seconds, 16, in which seven windows of 9.01 s fit."""
+    seen = []
+
+    def network(wave: np.ndarray) -> tuple[float, float, float]:
+        seen.append(wave)
+        return 5.0, 5.0, float(len(seen) % 2)
+
+    wave = hum(4.2)
+    found = DNSMOS(network)(wave, RATE)
+    np.testing.assert_array_equal(seen[3][0], np.tile(wave, 4)[3 * RATE :][:144160])
+    assert len(seen) == 7 and all(w.shape == (1, 144160) and w.dtype == np.float32 for w in seen)
+    ones, zeros = -0.06766283 + 1.11546468 + 0.04602535, 0.04602535
+    assert found == pytest.approx((ones * 4 + zeros * 3) / 7)
+
+
+def test_dnsmos_is_left_out_or_the_published_one(monkeypatch, tmp_path):
+    judges.dnsmos.cache_clear()
+    monkeypatch.delenv(MOS_WEIGHTS, raising=False)
+    monkeypatch.setattr(judges, "find_spec", lambda name: None)
+    assert judges.dnsmos() is None
+    (tmp_path / "other.onnx").write_bytes(b"other")
+    for path in ("other.onnx", "none.onnx"):
+        with pytest.raises(UserError, match="not the published network of DNSMOS"):
+            judges.dnsmos(str(tmp_path / path))
+    judges.dnsmos.cache_clear()
+
+
+@pytest.mark.skipif(judges.dnsmos() is None, reason=f"speechmos is not installed, and ${MOS_WEIGHTS} names no file")
+def test_dnsmos_hears_noise():
+    wave, rate = said("B")
+    noise = np.random.default_rng(0).normal(0, 0.03, len(wave)).astype(np.float32)
+    assert judges.dnsmos()(wave, rate) > judges.dnsmos()(wave + noise, rate) + 0.3
