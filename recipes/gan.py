@@ -60,10 +60,7 @@ WRONG = ("matching-aware", "matching-split", "words-matching")  # whose critic i
 WASSERSTEIN = ("wgan", "wgan-gp", "wgan-ct")
 # one critic, no condition: they take tricks
 CLASSIC = "gan dcgan dcgan-softmax lsgan hinge ragan r1 improved wgan wgan-gp wgan-ct sngan pacgan".split()
-SLOWER = {
-    "infogan": 5,
-    "began": 4,
-}  # the critic's learning rate is divided by so much: arXiv:1606.03657, C.1, for infogan
+SLOWER = {"began": 4}  # the critic's learning rate is divided by so much
 FIXED = ("lsgan", "hinge", "ragan", *WASSERSTEIN, "began", "ae", "vae")  # their objective is what they are
 
 
@@ -101,7 +98,7 @@ def gan(
             frames of 11.6 ms, 64; of sentences the most tokens, 20.
         batch: items a step, over all processes; 64, of voices, sentences and pairs 16.
         lr: learning rate of Adam; falls to zero over the second half.
-        lr_d: that of the critic, where it should differ; of infogan a fifth, of began a quarter.
+        lr_d: that of the critic, where it should differ; of began a quarter.
         width: channels of the largest layers; inner ones have more. Of voices and sentences half the channels.
         noise: numbers that a sample is made of.
         adv: another objective, for models that leave it open: non_saturating, minimax, one_sided, least_squares, hinge, wasserstein,

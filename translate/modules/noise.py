@@ -26,6 +26,18 @@ class FromNoise(nn.Module):
         return self.decoder(Sample(code, everywhere), like=like)
 
 
+class Loud(nn.Module):
+    """A generator that hears the first `code` numbers of its noise `gain` times as large, lest they be lost among the others."""
+
+    def __init__(self, net: nn.Module, code: int, gain: float):
+        super().__init__()
+        self.net, self.noise = net, net.noise
+        self.register_buffer("gain", torch.ones(net.noise).index_fill(0, torch.arange(code), gain), persistent=False)
+
+    def forward(self, z: Sample, like: Sample | None = None) -> Sample:
+        return self.net(Sample(z.x * self.gain), like=like)
+
+
 class ToCode(nn.Module):
     """Sample -> its code, a vector [B,width], out of a body's features."""
 
