@@ -113,6 +113,8 @@ def _path(path: Path, side: str) -> Files:
         return _npz(path, side)
     if path.is_file():
         return Files(path.stem.removeprefix("train."), [path], _beside(path))
+    if path.is_dir() and path.name in ("trainA", "trainB"):  # a side by itself
+        return _path(path.parent, path.name[-1].lower())
     train = path / f"train{side.upper()}"
     if train.is_dir():
         test = path / f"test{side.upper()}"

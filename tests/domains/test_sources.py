@@ -54,6 +54,12 @@ def test_train_and_test_folders_of_both_sides(tmp_path):
     refused(only, "b", "half has no trainB: name the folder you mean directly")
 
 
+def test_a_side_by_itself_is_the_side_of_its_set(tmp_path):
+    root = touch(tmp_path / "set", "trainA/1.png", "trainB/2.png", "testB/4.png")
+    assert find(str(root / "trainB"), "") == find(str(root), "b") and find(str(root / "trainB"), "a").name == "setB"
+    assert find(str(root / "trainA"), "").test == []
+
+
 @pytest.mark.parametrize("split", ["test", "eval", "dev"])
 def test_a_folder_below_train_has_its_test_beside_train(split, tmp_path):
     touch(tmp_path, "train/anna/a.wav", "train/boris/b.wav", f"{split}/anna/c.wav")
