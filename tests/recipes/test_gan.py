@@ -124,6 +124,13 @@ def test_what_a_critic_thinks_of_a_sample_is_of_that_sample_alone(model):
     torch.testing.assert_close(seen(slice(0, 8))[:1], seen(slice(0, 1)), atol=1e-5, rtol=1e-4)
 
 
+def test_what_a_code_says_of_a_sample_is_of_that_sample_alone():
+    """Q learns on samples and reads data: statistics of a batch would be other ones."""
+    made = recipe("infogan")
+    system, x = made.system().train(), next(batches(made.data, 8, 0, 1, CPU))["x"]
+    torch.testing.assert_close(system.d.body(x)[:1], system.d.body(x[:1]), atol=1e-5, rtol=1e-4)
+
+
 def run(*argv) -> int:
     with pytest.raises(SystemExit) as left:
         launch.main(gan, [str(arg) for arg in argv])

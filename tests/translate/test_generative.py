@@ -28,6 +28,7 @@ from translate.modules.conditional import (
     TwoWay,
     spectral,
 )
+from translate.modules.noise import Loud
 from translate.nets import dcgan, spade
 from translate.nets.improved import HistoricalAverage, MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
 from translate.nets.sequence import Encoder
@@ -296,6 +297,11 @@ def test_a_continuous_codes_bound_is_a_gaussians_likelihood():
     torch.testing.assert_close(value, Normal(mean, log_sd.exp()).log_prob(code[:, 3:])[:, 0])
     sure = -0.5 * log(2 * pi) + 3  # the most: a Gaussian of deviation e^-3 at its mean
     assert value.max() <= sure
+
+
+def test_a_code_is_heard_louder_than_what_is_left_to_chance():
+    loud = Loud(Shift(1.0), 1, 4.0)
+    assert loud.noise == 2 and loud(Sample(torch.tensor([[1.0, 2.0]]))).x.tolist() == [[5.0, 3.0]]
 
 
 def test_infogans_noise_holds_its_codes():
