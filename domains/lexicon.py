@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,25 +15,46 @@ from translate.sample import Sample
 
 Ids = Sequence[Sequence[int]]  # sentences, without their ends
 NEVER = 1e4  # nats
+MOST = 4000  # sentences that a channel is learnt from: more take longer and change little
 
 
 class Rewriter(nn.Module):
     """A sentence x of a -> the sentence y of b that it most likely stands for: a noisy channel (Brown 1993), found by Viterbi's algorithm.
 
-    y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + channel(x_t, y_t), with pairs of words counted in both
-    collections. The channel is in `substitutes`; y_t = x_t costs nothing.
+    y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + log p(x_t | y_t), with pairs of words counted in both
+    collections. p(x | y) begins with `substitutes` and is learnt from a alone, as a cipher's key is (Knight 2006, by Viterbi training):
+    without `against`, which says what a style is and not what a word means.
     """
 
-    def __init__(self, a: Ids, b: Ids, vocabulary: int, against: float = 0.75):
+    def __init__(self, a: Ids, b: Ids, vocabulary: int, against: float = 0.75, rounds: int = 4):
         super().__init__()
         self.against, self.vocabulary = against, vocabulary
         words, cost = substitutes(a, b, vocabulary)
         self.register_buffer("words", torch.from_numpy(words), persistent=False)
         self.register_buffer("cost", torch.from_numpy(cost), persistent=False)
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
+        self._learn(a[:: -(-len(a) // MOST)], rounds)
+
+    def _learn(self, sentences: Ids, rounds: int, prior: float = 20.0) -> None:
+        """p(x | y): how often x came of y, beside `prior` words y whose x are as `substitutes` has them."""
+        against, self.against = self.against, 0.0
+        said = [torch.tensor([*s, END]) for s in sentences]
+        offered, begin = self.cost < NEVER, (-self.cost).exp()
+        begin /= torch.bincount(self.words.flatten(), begin.flatten(), self.vocabulary)[self.words]
+        for _ in range(rounds):
+            came, of = torch.zeros_like(self.cost), torch.zeros(self.vocabulary)
+            for i in range(0, len(said), 500):
+                x = nn.utils.rnn.pad_sequence(said[i : i + 500], batch_first=True, padding_value=PAD)
+                mask = x != PAD
+                y = self(Sample(x, mask)).x[mask]
+                came.index_add_(0, x[mask], ((self.words[x[mask]] == y[:, None]) & offered[x[mask]]).float())
+                of += torch.bincount(y, minlength=self.vocabulary)
+            self.cost = torch.where(offered, -((came + prior * begin) / (of[self.words] + prior)).log(), NEVER)
+        self.against = against
 
     def follows(self, before: Tensor, word: Tensor) -> Tensor:
-        return self.b(before, word) - self.against * self.a(before, word)
+        a, b = self.a(before, word), self.b(before, word)
+        return _mixed(b, a) - self.against * _mixed(a, b)
 
     def forward(self, s: Sample) -> Sample:
         """Ids [B,T] -> ids [B,T]."""
@@ -51,6 +73,12 @@ class Rewriter(nn.Module):
             k = came[t].gather(1, k)
             found.append(words[:, t].gather(1, k))
         return Sample(torch.cat(found[::-1], 1).where(s.mask, PAD), s.mask, s.label)
+
+
+def _mixed(own: Tensor, other: Tensor, share: float = 0.01) -> Tensor:
+    """Log probabilities of a side that says a share of its words as the other side does, so that a word which its few sentences never
+    say is as rare there as it can be, and not impossible (interpolation, Jelinek and Mercer 1980)."""
+    return torch.logaddexp(own + math.log(1 - share), other + math.log(share))
 
 
 class Bigrams(nn.Module):
@@ -88,8 +116,8 @@ def substitutes(
     """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
 
     A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
-    that lean to b may stand for it, where their surroundings are like its own. A substitute costs
-    2 + 6 (1 - cosine); these two numbers and `against` were chosen on reviews and verses.
+    that lean to b may stand for it, where their surroundings are like its own. A substitute costs 2 + 6 (1 - cosine) before anything
+    is learnt; these two numbers and `against` were chosen on reviews and verses.
     """
     counts, leans = _leans(a, b, vocabulary)
     known = np.arange(vocabulary) > UNKNOWN
