@@ -13,6 +13,9 @@ from translate.sample import Sample
 OLD, NEW, KEPT = 3, 4, range(5, 15)  # ids of an old word, of its modern one, and of words that both sides say
 
 
+OLD_AND_ALL = [OLD, *KEPT]
+
+
 def said(word: int, rng, n: int = 200) -> list[list[int]]:
     """Sentences in which `word` always stands between 5 and 6."""
     return [[*rng.choice(KEPT[2:], 3), KEPT[0], word, KEPT[1], *rng.choice(KEPT[2:], 2), UNKNOWN] for _ in range(n)]
@@ -83,6 +86,51 @@ def test_the_rewritten_sentence_is_the_likeliest_of_all():
         ids, to = ids[real].tolist(), to[real].tolist()
         best = max(worth(ids, list(way)) for way in product(*({*rewriter.words[i].tolist()} for i in ids)))
         assert worth(ids, to) == pytest.approx(best, abs=1e-4)
+
+
+def test_the_channel_is_a_distribution_over_what_came_of_each_word():
+    rng = np.random.default_rng(6)
+    a, b = said(OLD, rng), said(NEW, rng)
+    for rounds in (1, 4):
+        rewriter = Rewriter(a, b, 16, rounds=rounds)
+        p = torch.bincount(rewriter.words.flatten(), (-rewriter.cost).exp().flatten(), 16)
+        torch.testing.assert_close(p[np.unique([*OLD_AND_ALL, NEW])], torch.ones(len(OLD_AND_ALL) + 1))
+
+
+def test_a_word_that_always_came_of_one_grows_cheaper_and_one_that_never_did_dearer():
+    rng = np.random.default_rng(7)
+    a, b = said(OLD, rng), [*said(NEW, rng), *([[KEPT[0], 15, 7]] * 20)]  # 15: beside one of the same neighbours, seldom
+
+    def cost(rounds: int) -> dict[int, float]:
+        rewriter = Rewriter(a, b, 16, rounds=rounds)
+        return {int(w): float(c) for w, c in zip(rewriter.words[OLD], rewriter.cost[OLD]) if c < NEVER}
+
+    before, after = cost(0), cost(4)
+    assert before.keys() == after.keys() >= {OLD, NEW, 15}
+    assert after[NEW] < 0.5 < before[NEW] and after[NEW] < after[15] - 2
+
+
+def test_a_word_that_a_side_never_says_is_as_rare_there_as_it_can_be_and_not_impossible():
+    """Both log p_b - log p_a are at most log 99, the shares' ratio, whatever was counted."""
+    rng = np.random.default_rng(8)
+    rewriter = Rewriter(said(OLD, rng), said(NEW, rng), 16, against=1.0, rounds=0)
+    follows = rewriter.follows(torch.arange(16)[:, None], torch.arange(16)[None])
+    assert follows[KEPT[0], NEW].item() == pytest.approx(np.log(99), abs=0.05)
+    assert follows[KEPT[0], OLD].item() == pytest.approx(-np.log(99), abs=0.05)
+    assert follows.abs().max() < np.log(99) + 1e-4
+
+
+def test_a_word_unheard_of_is_no_gain_where_it_does_not_belong():
+    """ "receive ye" is "receive you", which a says too, and not "receive n't", because a never says "n't"."""
+    rng = np.random.default_rng(9)
+    fill = [list(rng.choice(KEPT[4:], 4)) for _ in range(200)]
+    a = [[5, OLD, 6] for _ in range(60)] + [[5, NEW, 6] for _ in range(40)] + fill
+    b = [[5, NEW, 6] for _ in range(60)] + [[7, 15, 8] for _ in range(200)] + fill
+    rewriter = Rewriter(a, b, 16, rounds=0)
+    rewriter.words[OLD, :3], rewriter.cost[OLD, :3] = torch.tensor([OLD, NEW, 15]), torch.tensor([3.0, 3.0, 3.0])
+    rewriter.cost[OLD, 3:] = NEVER
+    x = torch.tensor([[5, OLD, 6, END]])
+    assert rewriter(Sample(x, x > 0)).x[0, 1] == NEW
 
 
 def test_a_neighbour_decides_between_substitutes():
