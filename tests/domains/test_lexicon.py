@@ -99,7 +99,10 @@ def test_the_channel_is_a_distribution_over_what_came_of_each_word():
 
 def test_a_word_that_always_came_of_one_grows_cheaper_and_one_that_never_did_dearer():
     rng = np.random.default_rng(7)
-    a, b = said(OLD, rng), [*said(NEW, rng), *([[KEPT[0], 15, 7]] * 20)]  # 15: beside one of the same neighbours, seldom
+    a, b = (
+        said(OLD, rng),
+        [*said(NEW, rng), *([[KEPT[0], 15, 7]] * 20)],
+    )  # 15: beside one of the same neighbours, seldom
 
     def cost(rounds: int) -> dict[int, float]:
         rewriter = Rewriter(a, b, 16, rounds=rounds)
