@@ -1,4 +1,4 @@
-"""docs/results.md's part about samples: what scripts/gan.py drew, against test pictures that no model was trained on."""
+"""docs/results.md's part about samples: what scripts/gan.py or scripts/seqgan.py drew, against test items that no model was trained on."""
 
 from __future__ import annotations
 
@@ -29,24 +29,26 @@ HIGHER = ("as told", "bleu_ha")  # is better
 
 
 def record(runs: list[Path], docs: Path, device: str) -> None:
-    """Score runs of scripts/gan.py, and keep scores and unpicked samples below docs/results/drawn, a file a collection."""
+    """Score runs of scripts/gan.py or scripts/seqgan.py, and keep scores and unpicked samples below docs/results/drawn, a file a collection."""
     import json
     from datetime import date
 
     from domains.images import Images
     from recipes.gan import gan
     from recipes.runs import last_line
+    from recipes.seqgan import seqgan
     from recipes.translator import saved_config
     from translate import runtime
 
     kept, opened, seen = folder(docs), {}, set()
     for run in runs:
         config = saved_config(run)
-        key = config["args"]["data"], family(config["args"]["model"])
+        args = {"model": config["recipe"]} | config["args"]
+        key = args["data"], family(args["model"])
         if key not in opened:
-            recipe = gan(**config["args"])
+            recipe = {"gan": gan, "seqgan": seqgan}[config["recipe"]](**config["args"])
             pictures = isinstance(recipe.data["x"].domain, Images)
-            opened[key] = (Tested if pictures else TestedSequences)(recipe, config["args"])
+            opened[key] = (Tested if pictures else TestedSequences)(recipe, args)
         tested = opened[key]
         path = kept / f"{tested.x.name}.json"
         found = read(path)
@@ -56,7 +58,7 @@ def record(runs: list[Path], docs: Path, device: str) -> None:
         found["tested on"] = found.get("tested on", {}) | {tested.group: tested.on}
         found["runs"][run.name] = {
             "group": tested.group,
-            "args": config["args"],
+            "args": args,
             "rows": tested.score(run, runtime.start(device)),
             "minutes": last_line(run).get("seconds", 0) / 60,
             "environment": config["environment"],
@@ -96,7 +98,7 @@ def family(model: str) -> str:
     """Models whose samples are judged alike: of one set of conditions."""
     from recipes import gan
 
-    return next(name for name in ("MADE", "SAID", "ALL") if model in getattr(gan, name))
+    return next((name for name in ("MADE", "SAID") if model in getattr(gan, name)), "ALL")
 
 
 class Tested:
@@ -380,7 +382,9 @@ def facts(runs: dict[str, dict]) -> list[str]:
 
     made = {key: every(run["environment"][key] for run in runs.values()) for key in ("device", "torch", "git")}
     same = "; ".join(
-        f"{key} {every(a[key] for a in args)}" for key in ("lr", "batch", "width", "noise", "size", "precision")
+        f"{key} {every(a[key] for a in args if key in a)}"
+        for key in ("lr", "batch", "width", "noise", "size", "precision")
+        if any(key in a for a in args)
     )
     return [
         f"{len(runs)} runs of {min(minutes):.1f} to {max(minutes):.1f} minutes each, seeds {every(a['seed'] for a in args)}: a small budget, in which "

@@ -19,7 +19,7 @@ def results(
     """Score a run, keep its scores and unpicked samples under docs/, and write docs/results.md again from all that is kept there.
 
     Args:
-        run: a run's folder; of scripts/gan.py also a pattern of several, in quotes.
+        run: a run's folder; of scripts/gan.py and scripts/seqgan.py also a pattern of several, in quotes.
         to: the side to translate into; b where left out, of many domains each.
         source: of many domains the one to translate; each where left out.
         tests: how many test files, the first ones, as for scripts/evaluate.py.
@@ -43,7 +43,7 @@ def results(
     kept.mkdir(parents=True, exist_ok=True)
     folder, *others = map(Path, sorted(glob.glob(run)) or [run])
     config = saved_config(folder)
-    if config["recipe"] == "gan":
+    if config["recipe"] in ("gan", "seqgan"):
         drawn.record([folder, *others], Path(docs), device)
         return publish(Path(docs))
     args = config["args"]

@@ -43,7 +43,7 @@ def seqgan(
         words: most tokens of the vocabulary.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
         batch: sentences a step, over all processes.
-        lr: learning rate of Adam; falls to zero over the second half.
+        lr: learning rate of Adam; falls to zero over the steps with rewards.
         lr_d: that of the critic: a slow one sits at chance, and its rewards say nothing.
         width: of embeddings and layers.
         layers: convolutions of the critic.
@@ -51,6 +51,8 @@ def seqgan(
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order and noise.
     """
+    from torch import nn
+
     from domains.folder import Folder
     from domains.sources import Files, find
     from recipes import kinds
@@ -78,6 +80,7 @@ def seqgan(
     def system() -> SeqGAN:
         g = Writer(Decoder(X.vocabulary, X.length, width, dropout=0.1))
         critic = X.critic(width=width, layers=layers)
+        nn.init.normal_(critic.embed.weight)  # small words keep it at chance for a hundred steps
         return SeqGAN(X, g, critic, OBJECTIVES[adv], warm, ahead, rollouts, likelihood)
 
     run = Run(
@@ -85,6 +88,7 @@ def seqgan(
         batch,
         lr={"g": lr, "d": lr_d},
         betas=(0.5, 0.9),
+        decay=max(0, steps - warm) / steps,  # not ahead of the rewards: the critic has just begun
         clip=5.0,
         precision=precision,
         seed=seed,

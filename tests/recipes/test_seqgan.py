@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domains.metrics import text as judges
+from recipes.results import results
 from recipes.sample import sample
 from recipes.seqgan import seqgan
 from tests.recipes.test_sentences import call, refused, run
@@ -67,3 +68,10 @@ def test_too_little_is_said(tmp_path, capsys):
     assert refused(capsys, run("--data", tmp_path / "few.txt", recipe=seqgan)).startswith(
         "--data few holds 2 sentences"
     )
+
+
+def test_a_row_beside_floors_and_what_was_said(trained, tmp_path):
+    assert call(results, trained, "--docs", tmp_path, "--device", "cpu") == 0
+    page = (tmp_path / "results.md").read_text()
+    assert "| **seqgan, 4 steps**, " in page and "| their words, shuffled | " in page
+    assert "seqgan, 4 steps, unpicked:" in page
