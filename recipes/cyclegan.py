@@ -16,6 +16,7 @@ def cyclegan(
     cycle: float | None = None,
     identity: float | None = None,
     back: float = 0.0,
+    pairs: float | None = None,
     adv: Objective = "least_squares",
     queue: int = 0,
     penalty: float = 0.0,
@@ -35,19 +36,21 @@ def cyclegan(
         identity: weight of the identity loss, which keeps what both sides share. Pictures: 5 for photographs with a full budget,
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         back: weight of a second pair of critics, which judge what came back (CycleGAN-VC2, arXiv:1904.04631: 1); 0: none.
+        pairs: weight of pseudo-pairs. Voices: what the frames of the other voice are that probably say the same sound, found without
+            a pair of sentences; sentences: word for word, by a noisy channel; pictures have none.
         adv: adversarial objective.
         queue: items whose statistics a critic remembers beside the batch's; 0: none (UVCGANv2, arXiv:2303.16280, has 3).
         penalty: weight of the critics' slope between data and fakes (UVCGANv2: 0.01).
         ema: share of the averaged weights that a step keeps (UVCGANv2: 0.9999).
     """
 
-    own = dict(cycle=cycle, identity=identity, back=back, adv=adv, queue=queue, penalty=penalty, ema=ema)
+    own = dict(cycle=cycle, identity=identity, back=back, pairs=pairs, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):
         from translate.systems.cyclegan import CycleGAN
 
         weights = p.numbers("cycle", "identity", "back", "penalty")
         second = dict(critics_back=p.critics()) if back else {}
-        return CycleGAN(p.A, p.B, *p.networks(), **second, **weights, **p.adversarial())
+        return CycleGAN(p.A, p.B, *p.networks(), **second, **weights, **p.pseudo_pairs(), **p.adversarial())
 
     return translation("CycleGAN", "Zhu et al. 2017, arXiv:1703.10593", system, own, a, b, **numbers)

@@ -151,7 +151,7 @@ def sentences(
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
         lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
-        common = dict(warm=warm, lexicon=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
+        common = dict(warm=warm, pseudo=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
         # a parallel translator's word is judged with its neighbours; an autoregressive one's has the rest of its sentence behind it

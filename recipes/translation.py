@@ -16,11 +16,15 @@ Objective = Literal["least_squares", "non_saturating", "hinge"]
 
 @dataclass
 class Parts:
-    """What a method puts its system together from. domains: by their keys; n: every number by its option's name."""
+    """What a method puts its system together from. data: folders by their keys; n: every number by its option's name."""
 
     kind: ModuleType
-    domains: dict[str, Any]  # a type that loads torch has no place here: --help answers at once
+    data: dict[str, Any]  # a type that loads torch has no place here: --help answers at once
     n: dict[str, Any]
+
+    @property
+    def domains(self) -> dict[str, Any]:
+        return {key: folder.domain for key, folder in self.data.items()}
 
     @property
     def A(self):
@@ -122,6 +126,16 @@ class Parts:
         channels, every = shape_of(encoder, self.A)
         return LatentCritic(channels, 2 * self.n["width"], every if axes is None else axes)
 
+    def pseudo_pairs(self) -> dict:
+        """What an item of each side probably is in the other, of a kind that can say so."""
+        from translate.errors import UserError
+
+        if not self.n["pairs"]:
+            return {}
+        if not hasattr(self.kind, "pseudo_pairs"):
+            raise UserError(f"--pairs {self.n['pairs']:g}: nothing tells which pictures are alike; give 0")
+        return dict(pseudo=self.kind.pseudo_pairs(*self.data.values()), pairs=self.n["pairs"])
+
     def replay(self) -> dict[str, int]:
         """Of fakes, for the critics."""
         return self.numbers("pool", "batch")
@@ -205,7 +219,7 @@ def translation(
         critic=critic, layers=layers, scales=scales, spectral=spectral,
     ) | own  # fmt: skip
     suits = kind.numbers(first, budget == "full")
-    suits["restore"] = suits["cycle"]  # both are distances to the input
+    suits = dict(pairs=0.0) | suits | dict(restore=suits["cycle"])  # restore and cycle are distances to the input
     n = {key: suits.get(key) if value is None else value for key, value in said.items()}
     n = {key: value for key, value in n.items() if value != NONE}
     n["lr_d"] = n["lr"] if n["lr_d"] is None else n["lr_d"]
@@ -228,7 +242,7 @@ def translation(
     )
     return Recipe(
         data,
-        lambda: build(Parts(kind, domains, n)),
+        lambda: build(Parts(kind, data, n)),
         run,
         judge=kind.judge(domains),
         args=n,

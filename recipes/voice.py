@@ -21,6 +21,8 @@ def voice(
     lr_d: float | None = None,
     cycle: float | None = None,
     identity: float | None = None,
+    pairs: float | None = None,
+    back: float = 0.0,
     hide: float = 0.1,
     real: float = 0.1,
     hear: float = 0.1,
@@ -52,6 +54,8 @@ def voice(
         lr_d: that of the critics.
         cycle: weight of cycle consistency (method cycle).
         identity: weight of the identity loss (method cycle).
+        pairs: weight of pseudo-pairs: frames of the other voice that probably say the same sound, by INCA (Erro 2010; method cycle).
+        back: weight of a second pair of critics, which judge what came back (method cycle).
         hide: weight of hiding the speaker from the critic of codes (method disentangle).
         real: weight of being taken for real speech with another's label (method disentangle, stage two).
         hear: weight of being heard as that other (method disentangle, stage two).
@@ -71,7 +75,7 @@ def voice(
     from recipes.translation import translation
     from translate.errors import UserError, at_least, fraction
 
-    at_least(0, hide=hide, real=real, hear=hear)
+    at_least(0, back=back, hide=hide, real=real, hear=hear)
     fraction(second=second)
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
     if domains and method == "cycle":
@@ -83,7 +87,7 @@ def voice(
     if domains:
         recipe = translation("Voices", "", disentangled, dict(cycle=cycle, identity=identity), domains, None, **numbers)
     else:
-        recipe = cyclegan(a, b, cycle=cycle, identity=identity, **numbers)
+        recipe = cyclegan(a, b, cycle=cycle, identity=identity, pairs=pairs, back=back, **numbers)
     key, first = next(iter(recipe.data.items()))
     if "mels" != first.domain.spec()["domain"]:
         raise UserError(f"{option(key)} {first.name}: no recordings; scripts/cyclegan.py takes collections of any kind")

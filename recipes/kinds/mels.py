@@ -15,6 +15,7 @@ from domains import audiofile
 from domains.folder import Folder
 from domains.mels import Mels as Domain
 from domains.mels import survey
+from domains.neighbours import Neighbours
 from domains.metrics import voice as judges
 from domains.metrics.images import fid
 from domains.metrics.voice import COLUMNS as COLUMNS
@@ -57,6 +58,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         lr_d=1e-4 if full else 2e-4,
         cycle=2.0,
         identity=0.5,
+        pairs=1.0,
         warm=0.0,
         pool=50,
         generator="gated",
@@ -65,6 +67,14 @@ def numbers(domain: Domain, full: bool) -> dict:
         critic="patch",
         layers=2,
     )
+
+
+def pseudo_pairs(a: Folder, b: Folder) -> tuple[Neighbours, Neighbours] | None:
+    """(a to b, b to a), learnt from training recordings; None where there are none."""
+    if not (a.items and b.items):
+        return None
+    mels = [[side.domain.normalise(s).x[0, 0] for s in side.training(200)] for side in (a, b)]
+    return Neighbours(*mels), Neighbours(*mels[::-1])
 
 
 def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int, styles: int = 0) -> nn.Module:

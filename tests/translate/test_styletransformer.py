@@ -132,7 +132,7 @@ def test_the_warm_up_is_an_ordinary_schedule():
 def test_the_warm_up_teaches_pseudo_pairs():
     a, b = batch_of(recipe_of(StyleTransformer, "tokens")).values()
     lexicon = (lambda s: Sample(torch.where(s.x == 5, 6, s.x), s.mask)), (lambda s: s)
-    system = style_transformer(warm=3, lexicon=lexicon, pairs=0.5)
+    system = style_transformer(warm=3, pseudo=lexicon, pairs=0.5)
     losses = system.loss_warm(a, b)
     said = Sample(torch.where(a.x == 5, 6, a.x), a.mask)
     torch.testing.assert_close(losses["pair_b"], 0.5 * system.B.distance(system.a2b(a, like=said), said))

@@ -21,7 +21,7 @@ from .plain import Plain
 
 class CycleGAN(Plain):
     """distance: of what came back, in place of each domain's own. critics_back: of what came back to a and to b; back: the weight of
-    what they say."""
+    what they say. pseudo: what an item of a probably is in b, and of b in a, by another method; pairs: the weight of saying that too."""
 
     def __init__(
         self,
@@ -31,6 +31,8 @@ class CycleGAN(Plain):
         distance: Distance | None = None,
         critics_back: tuple[nn.Module, nn.Module] | None = None,
         back: float = 1.0,
+        pseudo: tuple[nn.Module, nn.Module] | None = None,
+        pairs: float = 1.0,
         **plain,
     ):
         super().__init__(*networks, **plain)
@@ -41,6 +43,8 @@ class CycleGAN(Plain):
         self.cycle, self.identity, self.back = cycle, identity, back
         self.far_a, self.far_b = distance or self.A.distance, distance or self.B.distance
         self.back_a, self.back_b = critics_back or (None, None)
+        self.pair_ab, self.pair_ba = pseudo or (None, None)
+        self.pairs = pairs if pseudo else 0.0
         if critics_back:
             self.pool_back_a, self.pool_back_b = deepcopy(self.pool_a), deepcopy(self.pool_b)
 
@@ -69,6 +73,8 @@ class CycleGAN(Plain):
         if self.identity:  # F(x) = x and G(y) = y, section 5.2
             yield dict(identity_a=self.identity * restored(self.far_a, self.b2a, a, a))
             yield dict(identity_b=self.identity * restored(self.far_b, self.a2b, b, b))
+        if self.pairs:
+            yield self.paired(a, b)
 
     def returned(self, side: str, back: Sample, given: Sample) -> Losses:
         """What came back to a side is what was given there, F(G(x)) = x (eq. 2), and real to that side's second critic."""
@@ -77,6 +83,16 @@ class CycleGAN(Plain):
             getattr(self, f"pool_back_{side}").put(back)
             losses[f"back_{side}"] = self.back * self.adv.g(getattr(self, f"back_{side}")(back))
         return losses
+
+    def paired(self, a: Sample, b: Sample) -> Losses:
+        """Pseudo-pairs."""
+        if not self.pairs:
+            return {}
+        said_b, said_a = self.pair_ab(a), self.pair_ba(b)
+        return dict(
+            pair_b=self.pairs * restored(self.B.distance, self.a2b, a, said_b),
+            pair_a=self.pairs * restored(self.A.distance, self.b2a, b, said_a),
+        )
 
     def beside(self, side: str, fake: Sample) -> Losses:
         """Further terms of a translation into a side."""

@@ -7,7 +7,6 @@ sentence of the other style is wrong too. Code to paper: a2b, b2a = f(x, s), d_a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +23,7 @@ class StyleTransformer(CycleGAN):
     """CycleGAN with a warm-up, the other style among what the critics refuse, and a gradient penalty.
 
     warm: steps at the start in which the generators only learn to restore what their own noise left out (a denoising auto-encoder)
-    and to say what a lexicon says (a to b, b to a), pseudo-pairs, which go on with weight `pairs`.
+    and to say what their pseudo-pairs say.
     other: weight of the other style's real sentences beside the fakes. penalty: weight of WGAN-GP's gradient penalty, 0: none.
     entropy: weight of the choices' entropy, in nats a word: a word that is sure of itself is slow to change, though the critic sees it.
     """
@@ -33,8 +32,6 @@ class StyleTransformer(CycleGAN):
         self,
         *args,
         warm: int = 0,
-        lexicon: tuple[nn.Module, nn.Module] | None = None,
-        pairs: float = 1.0,
         other: float = 1.0,
         penalty: float = 0.0,
         entropy: float = 0.0,
@@ -42,8 +39,6 @@ class StyleTransformer(CycleGAN):
     ):
         super().__init__(*args, **kw)
         self.entropy = entropy
-        self.pair_ab, self.pair_ba = lexicon or (None, None)
-        self.pairs = pairs if lexicon else 0.0
         self.other, self.penalty = other, penalty
         self.updates = (Update("g", "loss_warm", stop=warm), Update("g", start=warm), Update("d", start=warm))
 
@@ -51,24 +46,10 @@ class StyleTransformer(CycleGAN):
         return dict(
             restore_a=self.A.distance(self.b2a(a, like=a), a),
             restore_b=self.B.distance(self.a2b(b, like=b), b),
-        ) | self._paired(a, b)
-
-    def loss_g(self, a: Sample, b: Sample) -> Iterator[Losses]:
-        yield from super().loss_g(a, b)
-        if self.pairs:
-            yield self._paired(a, b)
+        ) | self.paired(a, b)
 
     def beside(self, side: str, fake: Sample) -> Losses:
         return {f"entropy_{side}": -self.entropy * entropy(fake)} if self.entropy else {}
-
-    def _paired(self, a: Sample, b: Sample) -> Losses:
-        if not self.pairs:
-            return {}
-        said_b, said_a = self.pair_ab(a), self.pair_ba(b)
-        return dict(
-            pair_b=self.pairs * self.B.distance(self.a2b(a, like=said_b), said_b),
-            pair_a=self.pairs * self.A.distance(self.b2a(b, like=said_a), said_a),
-        )
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         return self._judged("a", self.A, self.d_a, a, self.pool_a.get(len(a)), b) | self._judged(
@@ -139,7 +120,7 @@ class PolicyGradient(Rewarded, StyleTransformer):
         if self.identity:
             losses["identity_a"] = self.identity * self.A.distance(self.b2a(a, like=a), a)
             losses["identity_b"] = self.identity * self.B.distance(self.a2b(b, like=b), b)
-        return losses | self._paired(a, b)
+        return losses | self.paired(a, b)
 
 
 def entropy(fake: Sample) -> Tensor:
