@@ -16,7 +16,7 @@ from translate.sample import Sample
 CEPSTRA = 17  # with the first, loudness
 AROUND = range(-4, 5, 2)  # frames
 FLATTER = 0.5  # exponent of the deviations that features are divided by: 1 would make all cepstra count alike
-KEPT = 8000  # frames of each voice that are matched
+KEPT = 6000  # frames of each voice that are matched
 NEAREST = 4  # of these, their mean is what a frame stands for
 
 
@@ -32,7 +32,7 @@ def features(mel: Tensor) -> Tensor:
 class Neighbours(nn.Module):
     """A spectrogram of a [B,1,M,T] -> of each frame's nearest frames of b the mean, likewise. a, b: recordings [M,T], standardised."""
 
-    def __init__(self, a: list[Tensor], b: list[Tensor], rounds: int = 30):
+    def __init__(self, a: list[Tensor], b: list[Tensor], rounds: int = 20):
         super().__init__()
         x, y = (torch.cat([features(mel[None])[0] for mel in side]) for side in (a, b))
         generator = torch.Generator().manual_seed(0)

@@ -15,10 +15,10 @@ from domains import audiofile
 from domains.folder import Folder
 from domains.mels import Mels as Domain
 from domains.mels import survey
-from domains.neighbours import Neighbours
 from domains.metrics import voice as judges
 from domains.metrics.images import fid
 from domains.metrics.voice import COLUMNS as COLUMNS
+from domains.neighbours import Neighbours
 from domains.sources import Files
 from domains.vocoders import BANDS
 from recipes.kinds import directions, share
