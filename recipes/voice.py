@@ -60,7 +60,8 @@ def voice(
         real: weight of being taken for real speech with another's label (method disentangle, stage two).
         hear: weight of being heard as that other (method disentangle, stage two).
         second: share of the steps after which stage two begins (method disentangle).
-        generator: gated; masked: up to half of a crop's frames are hidden in training (arXiv:2102.12841; method cycle).
+        generator: gated; masked: up to half of a crop's frames are hidden in training (arXiv:2102.12841; method cycle);
+            212d: convolutions over bands and frames around blocks over frames, as CycleGAN-VC2 has (method cycle).
         width: channels of the networks.
         blocks: residual blocks.
         precision: auto is bf16 where the device gains by it.

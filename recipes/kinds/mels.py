@@ -26,7 +26,7 @@ from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets.attention import Attending, AttendingCritic
-from translate.nets.gated import Gated
+from translate.nets.gated import Gated, PlaneDecoder, PlaneEncoder
 from translate.sample import Sample
 from translate.system import System
 
@@ -79,8 +79,12 @@ def pseudo_pairs(a: Folder, b: Folder) -> tuple[Neighbours, Neighbours] | None:
 
 def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int, styles: int = 0) -> nn.Module:
     """styles: how many wanted speakers the network is told apart by its input's label."""
-    if generator not in ("gated", "masked"):
-        raise UserError(f"--generator {generator}: of voices it is gated or masked")
+    if generator not in ("gated", "masked", "212d"):
+        raise UserError(f"--generator {generator}: of voices it is gated, masked or 212d")
+    if generator == "212d":
+        if styles:
+            raise UserError("--generator 212d: it is between two voices; give gated")
+        return Gated(PlaneEncoder(BANDS, width, blocks=blocks), PlaneDecoder(BANDS, width))
     hidden = source.size // 2 if generator == "masked" else 0
     return Gated(
         source.encoder(width=width, blocks=blocks, hidden=hidden), target.decoder(width=width, speakers=styles)

@@ -172,7 +172,7 @@ def test_transcripts_are_found_beside_the_files(tmp_path):
     "argv, said",
     [
         (["--size", "18"], "--size 18: the frames of a training crop must be a multiple of 4"),
-        (["--generator", "unet"], "--generator unet: of voices it is gated or masked"),
+        (["--generator", "unet"], "--generator unet: of voices it is gated, masked or 212d"),
         (["--critic", "vgg"], "--critic vgg: of voices it is patch"),
         (["--scales", "2"], "--scales 2: of voices there is one critic"),
     ],

@@ -3,21 +3,27 @@
 import pytest
 import torch
 
-from translate.nets.gated import FramePatchCritic, Gated, GatedDecoder, GatedEncoder
+from translate.nets.gated import FramePatchCritic, Gated, GatedDecoder, GatedEncoder, PlaneDecoder, PlaneEncoder
 from translate.sample import Sample
 
-BANDS = 6
+BANDS = 8
 
 
 def generator(down: int = 2, blocks: int = 1, hidden: int = 0) -> Gated:
     return Gated(GatedEncoder(BANDS, 8, down, blocks, hidden), GatedDecoder(BANDS, 8, down, blocks))
 
 
+def planes(down: int = 2, blocks: int = 1) -> Gated:
+    return Gated(PlaneEncoder(BANDS, 8, down, blocks), PlaneDecoder(BANDS, 8, down))
+
+
 def spectrogram(frames: int = 32, batch: int = 2) -> Sample:
     return Sample(torch.randn(batch, 1, BANDS, frames), label=torch.zeros(batch))
 
 
-@pytest.mark.parametrize("net", [generator(), generator(1, 2), generator(hidden=8), FramePatchCritic(BANDS, 8)])
+@pytest.mark.parametrize(
+    "net", [generator(), generator(1, 2), generator(hidden=8), planes(), FramePatchCritic(BANDS, 8)]
+)
 def test_every_parameter_learns(net):
     out = net(spectrogram())
     out = out[0] if isinstance(out, list) else out.x
@@ -25,19 +31,21 @@ def test_every_parameter_learns(net):
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 1e-6 for p in net.parameters())
 
 
+@pytest.mark.parametrize("make", [generator, planes])
 @pytest.mark.parametrize("down, blocks", [(1, 0), (2, 1), (2, 2)])
-def test_shapes_are_kept(down, blocks):
-    net = generator(down, blocks)
+def test_shapes_are_kept(make, down, blocks):
+    net = make(down, blocks)
     for frames in (4, 20, 64):
         s = spectrogram(frames)
         out = net(s)
         assert out.x.shape == s.x.shape and out.x.dtype == torch.float32 and out.label is s.label
 
 
+@pytest.mark.parametrize("make", [generator, planes])
 @pytest.mark.parametrize("down, blocks", [(1, 0), (1, 2), (2, 1)])
-def test_a_frame_sees_no_further_than_its_context(down, blocks):
+def test_a_frame_sees_no_further_than_its_context(make, down, blocks):
     """By which gradients are zero, for each position of a frame within the network's step."""
-    net = generator(down, blocks).eval()
+    net = make(down, blocks).eval()
     assert net.context % net.multiple == 0
     for middle in range(100, 100 + net.multiple):
         x = spectrogram(200, 1).x.requires_grad_()

@@ -106,10 +106,60 @@ class GatedDecoder(nn.Module):
         return Sample(self.layers(x).float()[:, None], label=s.label)
 
 
+class PlaneConv(nn.Module):
+    """GatedConv on the plane of bands and frames [B,C,M,T]; the norm is of each place's channels."""
+
+    def __init__(self, channels: int, out: int, stride: int = 1):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(channels, 2 * out, 5, stride, 2), nn.LayerNorm(2 * out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.glu(self.norm(self.conv(x).movedim(1, -1)).movedim(-1, 1), 1)
+
+
+class PlaneEncoder(nn.Module):
+    """Spectrogram [B,1,M,T] -> code [B,width,T / 2**down]: convolutions in two dimensions, which a formant may lie anywhere in, then
+    blocks in one; the first half of CycleGAN-VC2's 2-1-2-D generator (arXiv:1904.04631, section 3.2). M: a multiple of 2**down."""
+
+    def __init__(self, bands: int, width: int = 256, down: int = 2, blocks: int = 4):
+        super().__init__()
+        planes = [max(1, width // 8) * 2**i for i in range(down + 1)]
+        self.multiple = 2**down
+        self.layers = nn.Sequential(
+            PlaneConv(1, planes[0]),
+            *(PlaneConv(planes[i], planes[i + 1], 2) for i in range(down)),
+            nn.Flatten(1, 2),  # [B,C M / 2**down,T / 2**down]
+            nn.Conv1d(planes[-1] * bands // 2**down, width, 1),
+            FrameNorm(width),
+            *(GatedBlock(width) for _ in range(blocks)),
+        )
+        self.context = 2 + sum(2 * 2**i for i in range(down)) + 2 * blocks * 2**down
+
+    def forward(self, s: Sample) -> Sample:
+        return Sample(self.layers(s.x), label=s.label)
+
+
+class PlaneDecoder(nn.Module):
+    """Code -> spectrogram [B,1,M,T]: the last part of that generator; places are repeated and convolved."""
+
+    def __init__(self, bands: int, width: int = 256, down: int = 2):
+        super().__init__()
+        planes = [max(1, width // 8) * 2**i for i in range(down + 1)]
+        channels = planes[-1] * bands // 2**down
+        layers = [nn.Conv1d(width, channels, 1), FrameNorm(channels), nn.Unflatten(1, (planes[-1], -1))]
+        for i in reversed(range(down)):
+            layers += [nn.Upsample(scale_factor=2), PlaneConv(planes[i + 1], planes[i])]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(planes[0], 1, 5, padding=2))
+        self.context = sum(3 * 2**i for i in range(down)) + 2
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        return Sample(self.layers(s.x).float(), label=s.label)
+
+
 class Gated(nn.Module):
     """A direction whose input is added to its output: training starts near copying."""
 
-    def __init__(self, encoder: GatedEncoder, decoder: GatedDecoder):
+    def __init__(self, encoder: GatedEncoder | PlaneEncoder, decoder: GatedDecoder | PlaneDecoder):
         super().__init__()
         self.encoder, self.decoder, self.multiple = encoder, decoder, encoder.multiple
         self.context = -(-(encoder.context + decoder.context) // self.multiple) * self.multiple
