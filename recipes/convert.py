@@ -138,9 +138,11 @@ def plan(input: str, output: str, suffixes: tuple[str, ...]) -> list[tuple[Path,
         found = [Path(p) for p in sorted(glob.glob(input, recursive=True)) if Path(p).suffix.lower() in suffixes]
         pairs = [(p, target / p.name) for p in found]
     if not pairs:
-        raise UserError(f"{input}: no such file, or no picture in it; known suffixes are {', '.join(suffixes)}")
+        raise UserError(
+            f"{input}: no such file, or a folder without one that this translator reads: {', '.join(suffixes)}"
+        )
     if target.exists() and not target.is_dir():
-        raise UserError(f"{target} is a file, and {len(pairs)} pictures need a folder: name one")
+        raise UserError(f"{target} is a file, and {len(pairs)} files need a folder: name one")
     doubled = len(pairs) - len({out for _, out in pairs})
     if doubled:
         raise UserError(f"{input}: {doubled} files of the glob share a name with another; translate folder by folder")

@@ -161,9 +161,10 @@ def directions(system: type[Plain], **how):
 
 
 def cyclegan(kind: str, data: dict, batch: int, pool: int) -> System:
-    """With critics of what came back."""
+    """With all that it may have: critics of what came back, and pseudo-pairs where a kind has them."""
     critics = tuple(data[side].domain.critic(**CRITIC[kind]) for side in "ab")
-    return directions(CycleGAN, critics_back=critics, back=0.5)(kind, data, batch, pool)
+    pseudo = dict(pseudo=mel_kind.pseudo_pairs(*data.values())) if kind == "mels" else {}
+    return directions(CycleGAN, critics_back=critics, back=0.5, **pseudo)(kind, data, batch, pool)
 
 
 def remembering(kind: str, data: dict, batch: int, pool: int) -> System:

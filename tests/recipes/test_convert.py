@@ -178,10 +178,13 @@ def test_tiles_of_the_identity_are_the_picture(run, tmp_path, tile, monkeypatch)
 
 
 MISTAKES = [
-    (["{run}", "{photos}/none.png", "out"], "none.png: no such file, or no picture in it; known suffixes are .jpg"),
+    (
+        ["{run}", "{photos}/none.png", "out"],
+        "none.png: no such file, or a folder without one that this translator reads: .jpg",
+    ),
     (["{run}", "{photos}/notes.txt", "out"], "notes.txt: this translator reads .jpg"),
     (["{run}", "{photos}/a.png", "out.gif"], "out.gif: this translator writes .jpg"),
-    (["{run}", "{photos}", "{photos}/a.png"], "a.png is a file, and 8 pictures need a folder: name one"),
+    (["{run}", "{photos}", "{photos}/a.png"], "a.png is a file, and 8 files need a folder: name one"),
     (["{run}", "{photos}/**/*.*", "out"], "1 files of the glob share a name with another; translate folder by folder"),
     (["{run}", "{photos}", "out", "--to", "c"], "--to c: this translator knows a and b"),
     (["{run}", "{photos}", "out", "--tile", "32"], "--tile 32: tiles of less than 64 pixels show their seams"),

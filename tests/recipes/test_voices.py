@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from domains.metrics.voice import WEIGHTS
+from domains.neighbours import Neighbours
 from recipes import kinds, launch
 from recipes.convert import convert
 from recipes.cyclegan import cyclegan
@@ -18,6 +19,7 @@ from recipes.voice import voice
 from tests.cases import draw, paint
 from tests.voices import hum, recordings
 from translate.errors import UserError
+from translate.nets.gated import PlaneEncoder
 
 TINY = ["--size", "16", "--width", "4", "--blocks", "1", "--batch", "2", "--device", "cpu", "--steps", "10"]
 
@@ -42,6 +44,17 @@ def run(voices, tmp_path_factory) -> Path:
         launch.main(cyclegan, ["--a", str(voices), "--b", str(voices), *TINY, "--out", str(out)])
     assert left.value.code == 0
     return out
+
+
+def test_what_cyclegan_vc2_has_may_be_asked_for(voices):
+    """Its generator and its second critics, beside pseudo-pairs; a domain alone, as a translator has it, has no pairs."""
+    how = dict(size=16, width=8, blocks=1, batch=2, steps=2, generator="212d", back=1.0)
+    system = voice(str(voices), str(voices), **how).system()
+    assert isinstance(system.a2b.encoder, PlaneEncoder) and isinstance(system.pair_ab, Neighbours)
+    assert len(system.players()["d"]) == 4 and system.back == 1
+    assert voice(str(voices), str(voices), pairs=0.0, **how).system().pairs == 0
+    A, B = system.A, system.B
+    assert voice(A, B, **how).system().pairs == 0
 
 
 def test_the_page_has_spectrograms_and_sound(run):
