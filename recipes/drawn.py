@@ -227,9 +227,8 @@ class TestedSequences(Tested):
         self.words, kind = isinstance(x.domain, Tokens), kinds.of(x.domain)
         self.tests = Folder(x.domain, Files(x.name, [*x.items, *items]))
         ids = list(range(known)), list(range(known, known + len(items)))
-        self.tests.train_ids, self.tests.validation_ids = (
-            ids if self.words else ids[::-1]
-        )  # voices: like what is trained on
+        # voices are judged beside what is trained on
+        self.tests.train_ids, self.tests.validation_ids = ids if self.words else ids[::-1]
         self.tests.few = False
         self.judge = kind.WriterJudge(len(items)) if self.words else kind.SpokenJudge(most)
         self.judge.load()

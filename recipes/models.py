@@ -199,9 +199,8 @@ def improved(p: Parts) -> System:
 
 
 def wgan(p: Parts) -> System:
-    box = (
-        0.01 * 64 / p.width
-    )  # the paper's is for 64 channels; what narrower layers add up to is as much in a wider one
+    # the paper's box is for 64 channels; in a wider one narrower layers add up to as much
+    box = 0.01 * 64 / p.width
     return p.gan(p.generator(), clipped(p.critic(), box), objectives.wasserstein, critic_steps=5)
 
 

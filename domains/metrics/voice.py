@@ -27,9 +27,7 @@ ORDER, ALPHA = 24, 0.42  # mel-cepstra at 16 kHz
 DECIBELS = 10 / math.log(10) * math.sqrt(2)
 WEIGHTS = "UNPAIRED_SPEAKER_ENCODER"  # environment variable: the speaker encoder's file
 WEIGHTS_SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
-MOS_WEIGHTS = (
-    "UNPAIRED_DNSMOS"  # environment variable: the file of DNSMOS's network, where the package below is not installed
-)
+MOS_WEIGHTS = "UNPAIRED_DNSMOS"  # environment variable: the file of DNSMOS's network, ahead of the package's
 MOS_PACKAGE = ("speechmos", "dnsmos_models/sig_bak_ovr.onnx")  # 0.0.1.1, MIT, Microsoft
 MOS_SHA256 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 COLUMNS = {
