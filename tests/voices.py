@@ -33,9 +33,9 @@ def hum(seconds: float, pitch: float = 120.0, seed: int = 0, rate: int = RATE) -
 
 @cache
 def recordings() -> tempfile.TemporaryDirectory:
-    """a, b, c: 5 recordings each, of 0.5 s and more."""
+    """a, b, c, x: 5 recordings each, of 0.5 s and more."""
     folder = tempfile.TemporaryDirectory()
-    for side, pitch in (("a", 220.0), ("b", 110.0), ("c", 160.0)):
+    for side, pitch in (("a", 220.0), ("b", 110.0), ("c", 160.0), ("x", 140.0)):
         (Path(folder.name) / side).mkdir()
         for i in range(5):
             wave = hum(0.5 + 0.1 * i, pitch, seed=ord(side) + i)

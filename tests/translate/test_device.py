@@ -59,7 +59,7 @@ def test_no_step_mixes_devices_or_waits(system, kind):
 
 
 def test_every_case_was_there():
-    assert len(CASES) == 63 and len(ALL) == 29
+    assert len(CASES) == 70 and len(ALL) == 29
 
 
 @pytest.mark.parametrize("model", ALL)
