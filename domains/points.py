@@ -47,27 +47,24 @@ class Points:
         return F.l1_loss(pred.x.float(), target.x)
 
     def preview(self, rows: dict[str, Sample], stem: Path) -> list[Path]:
-        """Data and samples; behind them the critic's scores, a row `critic` of points [side**2,3] with their score, where there is one."""
+        """Data and samples; behind them what a critic says of each place, a panel each: rows `critic`, its scores, and `optimal`, the share
+        of data there, of points [side**2,3] with that number, as far as they are given."""
         from matplotlib.figure import Figure
 
-        figure = Figure((5, 5), dpi=110)
-        axes = figure.subplots()
-        for name, s in rows.items():
-            if name == "critic":
-                x, y, score = s.x.T.reshape(3, *[round(len(s) ** 0.5)] * 2).float().numpy()
-                drawn = axes.contourf(x, y, score, 20, cmap="RdYlBu_r", alpha=0.6)
-                figure.colorbar(drawn, ax=axes, fraction=0.046, label="critic")
-            else:
-                axes.scatter(
-                    *s.x.float().T.numpy(),
-                    s=5,
-                    label=name,
-                    c="black" if name == "real" else "tab:green",
-                    alpha=0.5,
-                    linewidths=0,
-                )
-        axes.set(xlim=(-self.extent, self.extent), ylim=(-self.extent, self.extent), aspect="equal")
-        axes.legend(loc="upper right")
+        fields = {"critic": "critic", "optimal": "optimal critic, p / (p + p of samples)"}
+        shown = [name for name in fields if name in rows] or [""]
+        figure = Figure((5.5 * len(shown), 5), dpi=110)
+        for axes, drawn in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
+            if drawn:
+                x, y, score = rows[drawn].x.T.reshape(3, *[round(len(rows[drawn]) ** 0.5)] * 2).float().numpy()
+                filled = axes.contourf(x, y, score, 20, cmap="RdYlBu_r", alpha=0.6)
+                figure.colorbar(filled, ax=axes, fraction=0.046, label=fields[drawn])
+            for name, s in rows.items():
+                if name not in fields:
+                    colour = "black" if name == "real" else "tab:green"
+                    axes.scatter(*s.x.float().T.numpy(), s=5, label=name, c=colour, alpha=0.5, linewidths=0)
+            axes.set(xlim=(-self.extent, self.extent), ylim=(-self.extent, self.extent), aspect="equal")
+            axes.legend(loc="upper right")
         figure.tight_layout()
         path = stem.with_suffix(".png")
         figure.savefig(path)

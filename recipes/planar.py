@@ -55,7 +55,7 @@ class Line(nn.Module):
 
 
 def watched(system: Generative) -> Generative:
-    """Shows a cloud of samples, and the critic's scores on a grid where it scores single points."""
+    """Shows a cloud of samples, the critic's scores on a grid where it scores single points, and beside them the optimal critic's."""
     system.shown = 500
 
     def sample(x: Sample) -> dict[str, Sample]:
@@ -64,6 +64,9 @@ def watched(system: Generative) -> Generative:
         grid = torch.cartesian_prod(axis, axis)
         if getattr(system, "together", 0) == 1:
             rows["x_critic"] = Sample(torch.cat([grid, system.d(Sample(grid))[0]], 1))
+        optimal = optimal_critic(*(s.x.cpu() for s in (rows["x_real"], rows["x_samples"])))
+        with torch.no_grad():
+            rows["x_optimal"] = Sample(torch.cat([grid, optimal(grid.cpu()).sigmoid().to(grid)], 1))
         return rows
 
     system.sample = sample
@@ -89,7 +92,8 @@ class PointJudge:
             return {"score": kl - math.log(max(good, 1e-6)), "modes": found, "high quality": good, "KL": kl}
         real = self.x.preview(SAMPLES).x
         accuracy, divergence = classified(real, fake)
-        scores = {"score": fake[:, 0].abs().mean().item(), "accuracy": accuracy, "JS": divergence}
+        distance = fake[:, 0].abs().mean().item()
+        scores = {"score": distance, "distance": distance, "accuracy": accuracy, "JS": divergence}
         if hasattr(system, "adv"):
             device = next(system.parameters()).device
             values = [system.d(Sample(x.to(device)))[0].mean().item() for x in (real, fake)]
@@ -99,8 +103,9 @@ class PointJudge:
         return scores
 
 
-def classified(real: Tensor, fake: Tensor, steps: int = 200) -> tuple[float, float]:
-    """(accuracy, Jensen-Shannon divergence in nats from below) of a classifier trained for it: log 2 - (its two losses) / 2."""
+def optimal_critic(real: Tensor, fake: Tensor, steps: int = 200) -> nn.Module:
+    """[N,2] -> [N,1]: the logit of p / (p + p_g) (Goodfellow 2014, proposition 1), by a classifier trained on these points to its end."""
+    real, fake = real.detach(), fake.detach()
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
@@ -110,8 +115,14 @@ def classified(real: Tensor, fake: Tensor, steps: int = 200) -> tuple[float, flo
             adam.zero_grad()
             loss.backward()
             adam.step()
-        with torch.no_grad():
-            scores = net(real), net(fake)
-            right = ((scores[0] > 0).double().mean() + (scores[1] < 0).double().mean()) / 2
-            loss = F.softplus(-scores[0]).mean() + F.softplus(scores[1]).mean()
+    return net
+
+
+def classified(real: Tensor, fake: Tensor) -> tuple[float, float]:
+    """(the optimal critic's accuracy, the Jensen-Shannon divergence in nats from below): log 2 - (its two losses) / 2."""
+    net = optimal_critic(real, fake)
+    with torch.no_grad():
+        scores = net(real), net(fake)
+        right = ((scores[0] > 0).double().mean() + (scores[1] < 0).double().mean()) / 2
+        loss = F.softplus(-scores[0]).mean() + F.softplus(scores[1]).mean()
     return right.item(), math.log(2) - loss.item() / 2

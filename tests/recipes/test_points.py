@@ -11,7 +11,7 @@ import torch
 from domains.points import world
 from recipes import launch
 from recipes.gan import MODELS
-from recipes.planar import Line, PointJudge, classified
+from recipes.planar import Line, PointJudge, classified, optimal_critic
 from recipes.points import points
 from tests.cases import CPU
 from translate.feed import batches
@@ -38,6 +38,7 @@ def test_every_model_trains_on_points(model):
     assert all(torch.isfinite(torch.tensor(v)) for v in trainer.means().values())
     assert any(not torch.equal(before[n], p) for n, p in trainer.system.named_parameters() if n.startswith("g."))
     rows = trainer.system.sample(recipe.data["x"].preview(5))
+    assert 0 <= rows["x_optimal"].x[:, 2].min() and rows["x_optimal"].x[:, 2].max() <= 1
     assert rows["x_samples"].x.shape == (5, 2) and ("x_critic" in rows) == (
         model not in ("pacgan", "bigan", "infogan", "began", "ae", "vae")
     )
@@ -76,6 +77,14 @@ def test_a_classifier_puts_disjoint_lines_at_log_2_however_near_they_are():
         assert accuracy == 1 and divergence == pytest.approx(log(2), abs=0.01)
     accuracy, divergence = classified(real, real)
     assert accuracy == 0.5 and divergence == pytest.approx(0, abs=0.001)
+
+
+def test_the_optimal_critic_is_the_share_of_data():
+    """N(-1, 1) against N(1, 1): log p / p_g = -2 x."""
+    torch.manual_seed(0)
+    real, fake = (torch.randn(4000, 2) + torch.tensor([way, 0.0]) for way in (-1.0, 1.0))
+    x = torch.tensor([[-0.5, 0.0], [0.0, 0.5], [0.5, -0.5]])
+    torch.testing.assert_close(optimal_critic(real, fake)(x).detach(), -2 * x[:, :1], atol=0.5, rtol=0)
 
 
 def test_the_judge_measures_the_lines():
