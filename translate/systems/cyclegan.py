@@ -59,6 +59,7 @@ class CycleGAN(Plain):
         yield dict(
             adv_b=self.adv.g(self.d_b(fake_b)),
             **self.returned("a", self.b2a(fake_b, like=a), a),
+            **self.meant("b", a, fake_b),
             **self.beside("b", fake_b),
         )
         del fake_b
@@ -67,14 +68,13 @@ class CycleGAN(Plain):
         yield dict(
             adv_a=self.adv.g(self.d_a(fake_a)),
             **self.returned("b", self.a2b(fake_a, like=b), b),
+            **self.meant("a", b, fake_a),
             **self.beside("a", fake_a),
         )
         del fake_a
         if self.identity:  # F(x) = x and G(y) = y, section 5.2
             yield dict(identity_a=self.identity * restored(self.far_a, self.b2a, a, a))
             yield dict(identity_b=self.identity * restored(self.far_b, self.a2b, b, b))
-        if self.pairs:
-            yield self.paired(a, b)
 
     def returned(self, side: str, back: Sample, given: Sample) -> Losses:
         """What came back to a side is what was given there, F(G(x)) = x (eq. 2), and real to that side's second critic."""
@@ -86,13 +86,17 @@ class CycleGAN(Plain):
 
     def paired(self, a: Sample, b: Sample) -> Losses:
         """Pseudo-pairs."""
+        return self.meant("b", a) | self.meant("a", b)
+
+    def meant(self, side: str, given: Sample, fake: Sample | None = None) -> Losses:
+        """How far a translation is from the item's pseudo-pair. Where items have lengths of their own, it is made again, told of the pair."""
         if not self.pairs:
             return {}
-        said_b, said_a = self.pair_ab(a), self.pair_ba(b)
-        return dict(
-            pair_b=self.pairs * restored(self.B.distance, self.a2b, a, said_b),
-            pair_a=self.pairs * restored(self.A.distance, self.b2a, b, said_a),
-        )
+        pseudo, direction, domain = dict(a=(self.pair_ba, self.b2a, self.A), b=(self.pair_ab, self.a2b, self.B))[side]
+        said = pseudo(given)
+        if fake is None or said.mask is not None:
+            fake = direction(given, like=said)
+        return {f"pair_{side}": self.pairs * domain.distance(fake, said)}
 
     def beside(self, side: str, fake: Sample) -> Losses:
         """Further terms of a translation into a side."""
