@@ -95,12 +95,15 @@ class Tokens:
     tokenizer: JSON of a `tokenizers.Tokenizer` whose ids 0, 1, 2 are SPECIAL. length: most tokens of a sentence, END among them.
     soft: generated sentences stay distributions in pools, for critics whose input is continuous.
     cut: a line that is longer loses its rest, as documents may; else it becomes several sentences.
+    filled: END is said again until `length` is reached, and nothing is padding, as where WGAN-GP writes (arXiv:1704.00028, section 5.4):
+    no penalty on slopes sees a critic's opinion of a mask, which then grows without bound.
     """
 
     tokenizer: str
     length: int = 21
     soft: bool = False
     cut: bool = False
+    filled: bool = False
     suffixes = SUFFIXES
 
     def __post_init__(self):
@@ -154,7 +157,7 @@ class Tokens:
         return [self._text(row, words) for row, words in zip(rows, given)]
 
     def _text(self, ids: list[int], unknown) -> str:
-        ids = [i for i in ids if i not in (PAD, END)]
+        ids = [i for i in ids[: ids.index(END) if END in ids else None] if i != PAD]
         parts, start = [], 0
         for at in [i for i, token in enumerate(ids) if token == UNKNOWN] + [len(ids)]:
             parts.append(self._tokenizer.decode(ids[start:at], skip_special_tokens=False))
@@ -234,9 +237,8 @@ class Tokens:
         return [self.crop(s, None)]
 
     def collate(self, items: list[Sample]) -> Sample:
-        batch = Sample(
-            torch.full((len(items), self.length), PAD), torch.zeros(len(items), self.length, dtype=torch.bool)
-        )
+        shape = len(items), self.length
+        batch = Sample(torch.full(shape, END if self.filled else PAD), torch.full(shape, self.filled, dtype=torch.bool))
         for ids, mask, item in zip(batch.x, batch.mask, items):
             n = min(len(item), self.length - 1)
             ids[:n], ids[n], mask[: n + 1] = item.x[:n], END, True

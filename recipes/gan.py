@@ -95,7 +95,7 @@ def gan(
             sentences, fully connected networks.
         steps: training steps.
         size: side of the square training crop in pixels, a multiple of 4; that of small pictures, else 64, where left out. Of voices
-            frames of 11.6 ms, 64; of sentences the most tokens, 20.
+            frames of 11.6 ms, 64; of sentences the most pieces of words, 32.
         batch: items a step, over all processes; 64, of voices, sentences and pairs 16.
         lr: learning rate of Adam; falls to zero over the second half.
         lr_d: that of the critic, where it should differ; of began a quarter.

@@ -27,7 +27,8 @@ from translate.systems.generative import Generative
 
 DIGIT = 28  # pixels: what the digit classifier takes
 CLASSES = 10
-WORDS = 2000  # at most, of a vocabulary of sentences
+PIECES = 400  # of words, at most, that sentences are written in: a step's time is in proportion
+LONGEST = 32  # pieces of a sentence
 
 
 def open_collection(
@@ -53,7 +54,8 @@ def open_collection(
             raise UserError(
                 f"--data {files.name}: {kind.ITEMS} have no conditions here; choose a model without, such as wgan-gp"
             )
-        how = dict(words=WORDS, soft=True) if kind.Domain is Tokens else {}
+        how = dict(words=PIECES, pieces=True, soft=True, filled=True) if kind.Domain is Tokens else {}
+        size = size or (LONGEST if how else None)
         return {"x": kind.folders({"x": files}, size, full, seed, **how)["x"]}
     if words:
         files, sentences = describe(files, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from domains.vocoders import BANDS
 from recipes import models
@@ -10,7 +10,8 @@ from translate.modules.conditional import Critic, Pooled, Realism
 from translate.modules.noise import FromNoise
 from translate.nets import mlp
 from translate.nets.gated import GatedEncoder
-from translate.nets.sequence import Bottleneck, soft
+from translate.nets.sequence import AtOnce
+from translate.sample import Sample
 
 
 class Voices(models.Parts):
@@ -41,15 +42,27 @@ class Voices(models.Parts):
 
 
 class Sentences(Voices):
-    """Written word by word; while training, each word is a distribution (WGAN-GP, arXiv:1704.00028, section 5.4)."""
+    """Written at once; while training, each word is a distribution (WGAN-GP, arXiv:1704.00028, section 5.4)."""
 
     # neither fully connected networks, nor an energy that is differentiated in the sample
     served = [model for model in Voices.served if model not in ("gan", "began")]
 
     def decoder(self, code: int, norm=None) -> nn.Module:
         channels = 2 * self.width
-        return FromNoise(self.X.decoder(width=channels, bottleneck=Bottleneck(soft)), code, (self.X.length, channels))
+        return FromNoise(AtOnce(self.X.vocabulary, channels), code, (self.X.length, channels))
 
-    def body(self, norm=None, pack: int = 1) -> Pooled:
+    def body(self, norm=None, pack: int = 1) -> nn.Module:
         """Packed sentences follow each other."""
-        return Pooled(self.X.encoder(width=2 * self.width, blocks=2), 2 * self.width, 2 * self.width)
+        return Means(self.X.critic(width=2 * self.width))
+
+
+class Means(nn.Module):
+    """A critic of sentences without its last layer. It has no norms, which would be steepest at distributions that say nothing."""
+
+    def __init__(self, critic: nn.Module):
+        super().__init__()
+        critic.out = nn.Identity()
+        self.critic, self.features = critic, critic.features
+
+    def forward(self, s: Sample) -> Tensor:
+        return self.critic.look(s)[1]

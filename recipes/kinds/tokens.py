@@ -53,6 +53,7 @@ def folders(
     words: int = 8000,
     pieces: bool | None = None,
     soft: bool = False,
+    filled: bool = False,
     cut: dict[str, int] | None = None,
     joined: bool = False,
 ) -> dict[str, Folder]:
@@ -67,7 +68,7 @@ def folders(
     tokenizer = train_tokenizer([s.text for sentences in said.values() for s in sentences], words, pieces)
     if joined:
         tokenizer = with_phrases(tokenizer, _phrases(tokenizer, *said.values()))
-    domain, cut = Domain(tokenizer, size + 1, soft), cut or {}
+    domain, cut = Domain(tokenizer, size + 1, soft, filled=filled), cut or {}
     domains = {side: Domain(tokenizer, cut[side] + 1, cut=True) if side in cut else domain for side in files}
     return {
         side: Folder(domains[side], _fitting(domains[side], found, said[side], side), seed)

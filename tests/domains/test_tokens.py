@@ -129,6 +129,22 @@ def test_soft_sentences_stay_soft_in_pools(words):
     assert words.harden(fake).x.shape == (2, 7)
 
 
+def test_filled_sentences_end_again_and_again(words):
+    filled = Tokens(words.tokenizer, 7, filled=True)
+    s = filled.take("the food")[0]
+    assert (
+        s.mask.all()
+        and s.x[0, 2:].tolist() == [END] * 5
+        and torch.equal(s.x[0, :2], words.take("the food")[0].x[0, :2])
+    )
+    said = s.x.clone()
+    said[0, 4] = s.x[0, 0]
+    assert filled.sentences(s) == filled.sentences(Sample(said, s.mask)) == ["the food"], (
+        "what follows an end is not said"
+    )
+    assert Tokens(**{k: v for k, v in filled.spec().items() if k != "domain"}) == filled
+
+
 def test_what_changed_is_marked(words, tmp_path):
     assert marked("the food was great !", "the food was bad .") == "the food was [great !]"
     assert marked("a b", "a c b") == "a b" and marked("a", "a") == "a"

@@ -52,6 +52,15 @@ def test_models_that_serve_voices_and_sentences():
     assert set(Sentences.served) < set(Voices.served) < set(MODELS)
 
 
+@pytest.mark.parametrize("model", Sentences.served)
+def test_no_critic_of_sentences_is_told_a_length_but_by_words(model):
+    """A penalty sees slopes in words alone: an opinion of a mask would grow without bound."""
+    trainer = Trainer(recipe(model, "modern"), CPU)
+    x = next(batches(recipe(model, "modern").data, 8, 0, 1, CPU))["x"]
+    with torch.no_grad():
+        assert x.mask.all() and trainer.system.draw(8).mask.all()
+
+
 TRICKED = [("digits", "dcgan", [trick]) for trick in TRICKS]
 TRICKED += [
     ("digits", "dcgan", [*TRICKS]),
@@ -194,7 +203,7 @@ MISTAKES = [
     (["--model", "gan", "--tricks", "virtual"], "--tricks virtual: this generator has no batch norm"),
     (["--model", "dcgan", "--tricks", "packing", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4"),
     (["--model", "cgan", "--data", "photos"], "photos has no labels: give an .npz with y_train, or a model without conditions"),
-    (["--model", "began", "--data", "modern"], "--model began: not of sentences; of these it is dcgan, dcgan-softmax"),
+    (["--model", "began", "--data", "modern", "--size", 45], "--model began: not of sentences; of these it is dcgan, dcgan-softmax"),
     (["--model", "improved", "--data", VOICE], "--model improved: not of recordings; of these it is gan, dcgan"),
     (["--model", "cgan", "--data", "modern"], "--data modern: sentences have no conditions here; choose a model without"),
     (["--model", "words", "--data", VOICE], "--data trainA: recordings have no conditions here; choose a model without"),

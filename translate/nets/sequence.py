@@ -533,6 +533,28 @@ class Parallel(nn.Module):
         return Sample(self.bottleneck(logits) if like is None else logits.softmax(-1), s.mask, s.label, logits)
 
 
+class AtOnce(nn.Module):
+    """Code [B,T,D] -> sentence of T words, written at once: residual convolutions and a softmax (WGAN-GP, arXiv:1704.00028, section 5.4).
+
+    No word of it is padding: behind its end it goes on, best by saying END again.
+    """
+
+    def __init__(self, vocabulary: int, width: int, blocks: int = 2, kernel: int = 5, sample: Callable = soft):
+        super().__init__()
+        self.deep = ("blocks.0",)
+        self.blocks = nn.ModuleList(Block(width, kernel) for _ in range(blocks))
+        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, vocabulary)
+        self.bottleneck = Bottleneck(sample)
+
+    def forward(self, code: Sample, like: Sample | None = None) -> Sample:
+        """like: asks for probabilities in place of words."""
+        x = code.x
+        for block in self.blocks:
+            x = block(x, code.mask)
+        logits = self.out(self.norm(x)).float()
+        return Sample(self.bottleneck(logits) if like is None else logits.softmax(-1), code.mask, code.label, logits)
+
+
 class Products(nn.Module):
     """A word times a sum over those before it times a sum over those behind, `near` each: [B,T,D] -> [B,T,D], linear in each word."""
 
