@@ -36,7 +36,7 @@ def equal(
         recipe: gan or points.
         folder: where the runs are kept.
         data_root: where named sets are looked up; default $UNPAIRED_DATA.
-        docs: a folder in which the table, samples and the page equal.md are kept.
+        docs: a folder in which the table, samples and the page equal.md are kept; rows of earlier sweeps stay where no run takes their place.
         device: auto, cpu or cuda.
     """
     import importlib
@@ -101,12 +101,23 @@ def equal(
         kept = Path(docs) / "equal"
         kept.mkdir(parents=True, exist_ok=True)
         name = f"{recipe}-{named}-{short}"
-        (kept / f"{name}.json").write_text(json.dumps(record, indent=1))
+        path = kept / f"{name}.json"
+        if path.exists():
+            record = added(read_json(path), record)
+        path.write_text(json.dumps(record, indent=1))
         for model, run in first.items():
             for last in sorted((run / "samples").glob("step_*.png"))[-1:]:  # sentences have none
                 with Image.open(last) as sheet:
                     sheet.convert("RGB").reduce(2).save(kept / f"{name}-{model}.jpg", quality=80)
         (Path(docs) / "equal.md").write_text(page(kept))
+
+
+def added(before: dict, now: dict) -> dict:
+    """A sweep's record with rows of an earlier one that this one has no run of: folders of runs are not kept for ever."""
+    again = {tuple(row[k] for k in ("model", "lr", "seed")) for row in now["rows"]}
+    rows = [row for row in before["rows"] if tuple(row[k] for k in ("model", "lr", "seed")) not in again]
+    environment = {k: sorted({*before["environment"][k], *found}) for k, found in now["environment"].items()}
+    return now | {"rows": rows + now["rows"], "environment": environment}
 
 
 def thrice(recipe):

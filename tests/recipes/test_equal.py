@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from math import log
 
 import cv2
@@ -66,7 +67,14 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     page = (tmp_path / "docs" / "equal.md").read_text()
     assert "## ring8, 10 steps" in page and "| vae | 0.001 | 2 |" in page and "modes" in page
     assert (tmp_path / "docs" / "equal" / "points-ring8-10steps-gan.jpg").stat().st_size
-    assert len(json.loads((tmp_path / "docs" / "equal" / "points-ring8-10steps.json").read_text())["rows"]) == 4
+    record = tmp_path / "docs" / "equal" / "points-ring8-10steps.json"
+    rows = json.loads(record.read_text())["rows"]
+    assert len(rows) == 4
+    for run in (tmp_path / "runs").glob("*-gan-*"):
+        shutil.rmtree(run)
+    assert command(equal, *argv, "--models", "vae", "--seeds", "0") == 0
+    again = json.loads(record.read_text())["rows"]
+    assert sorted(map(str, again)) == sorted(map(str, rows)), "rows whose runs are gone stay"
 
 
 def test_a_sweep_by_minutes_gives_every_seed_the_same_steps_and_goes_on_past_a_failure(tmp_path, capsys):
