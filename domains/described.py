@@ -1,6 +1,10 @@
-"""Digits in words: pictures whose colour, style and class are said in a sentence, "a red three , inverted"."""
+"""Pictures in words: digits whose colour, style and class are said in a sentence, "a red three , inverted", and pictures with names."""
 
 from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +21,15 @@ NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 
 def describe(files: Files, seed: int = 0) -> tuple[Files, list[str]]:
-    """Grey digits coloured, half of them on a coloured ground; and the sentence of each training picture."""
+    """Grey digits coloured, half of them on a coloured ground, and the sentence of each training picture; of other pictures the names
+    that an INDEX.csv beside their folder gives them."""
+    if all(isinstance(item, Path) for item in files.train) and (names := index(files.train[0])):
+        return files, [named(path, names) for path in files.train]
     if "train" not in files.labels or any(item.array.ndim != 2 for item in files.train):
-        raise UserError(f"{files.name}: words are made for labelled grey digits, such as --data digits")
+        raise UserError(
+            f"{files.name}: words are made for labelled grey digits, such as --data digits, and for pictures that a table INDEX.csv beside "
+            "their folder names, columns file and name"
+        )
     rng = np.random.default_rng(seed)
     items, sentences = [], []
     for item, label in zip(files.train, files.labels["train"]):
@@ -28,6 +38,28 @@ def describe(files: Files, seed: int = 0) -> tuple[Files, list[str]]:
         items.append(Picture(item.name, (ink * list(COLOURS.values())[colour]).round().astype(np.uint8)))
         sentences.append(f"a {list(COLOURS)[colour]} {NUMBERS[label]} {STYLES[style]}".strip())
     return Files(files.name, items, labels=files.labels), sentences
+
+
+def index(path: Path) -> dict[Path, str]:
+    """INDEX.csv of the folder above a picture's: what it calls each file; empty where there is none."""
+    table = path.parent.parent / "INDEX.csv"
+    if not table.is_file():
+        return {}
+    with table.open(encoding="utf-8", newline="") as file:
+        return {
+            table.parent / row["file"]: row["name"]
+            for row in csv.DictReader(file)
+            if row.get("file") and row.get("name")
+        }
+
+
+def named(path: Path, names: dict[Path, str]) -> str:
+    """ "CLOSED UMBRELLA" -> "closed umbrella"; punctuation stands alone."""
+    if path not in names:
+        raise UserError(
+            f"{path} has no name in {path.parent.parent / 'INDEX.csv'}: add a line with its file and name, or move it elsewhere"
+        )
+    return " ".join(re.findall(r"\w+|[^\w\s]", names[path].lower()))
 
 
 def language(sentences: list[str]) -> Tokens:

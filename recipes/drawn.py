@@ -13,6 +13,7 @@ GROUPS = {  # heading -> the score that tells its rows from others
     "out of noise, voices": "frechet",
     "out of a picture": "L1",
     "out of a sentence": "as told",
+    "out of a name": "found by name",
 }
 ABOUT = (
     "Samples: as many as there are test pictures, at most 1,000. FID, KID, IS, precision, recall: a small classifier trained on the "
@@ -20,12 +21,13 @@ ABOUT = (
     "called; entropy: of the classes, in nats (log 10 = 2.30 at most). *Called as asked*: how often that classifier finds the class that was "
     "asked for. *Code names digit*: of test digits whose label nobody used, the share whose categorical code is their digit's, under the best "
     "one-to-one naming of codes. L1: of test pictures, each drawn from its own condition, in [0, 1]; *L1 of another*: the same samples against "
-    "another one's picture. *As told*: colour, style and digit all as the sentence says. *matching-blind*, *words-blind*: their namesakes "
+    "another one's picture. *As told*: colour, style and digit all as the sentence says. *Found by name*: how often, of as many training pictures, the one nearest to a "
+    "sample is the one whose name it was drawn from (EfficientNet-Lite0). *matching-blind*, *words-blind*: their namesakes "
     "without wrong conditions. Training pictures: real against real, what a model that copies would score. Sentences: BLEU of each to all test "
     "sentences, of these to all samples, and their harmonic mean; distinct word pairs, shares that are the same or recited from training. Voices: "
     "Fréchet distance of cepstra and their slopes, a frame of samples to one of test recordings."
 )
-HIGHER = ("as told", "bleu_ha")  # is better
+HIGHER = ("as told", "found by name", "bleu_ha")  # is better
 
 
 def record(runs: list[Path], docs: Path, device: str) -> None:
@@ -121,12 +123,14 @@ class Tested:
         self.tests = Folder(x.domain, Files(x.name, items[:most], labels=labels))
         self.tests.train_ids, self.tests.validation_ids, self.tests.few = list(range(len(items[:most]))), [], False
         where = "test pictures" if x.test else "pictures held out from training, which selected too"
-        self.on = f"{most} samples of known sentences" if self.said else f"{len(self.tests.items)} {where}"
         trained = SampleJudge(x, described=self.said)
         trained.load()
-        self.judge = SampleJudge(self.tests, most if self.said else len(self.tests.items), self.said, trained.net)
+        n = len(self.tests.items) if not self.said else most if trained.digits else trained.n
+        self.judge = SampleJudge(self.tests, n, self.said, trained.net)
         self.judge.digits = trained.digits
-        self.group = "out of a picture" if self.made else "out of a sentence" if self.said else "out of noise"
+        known = "sentences" if trained.digits else "names"
+        self.on = f"{n} samples of known {known}" if self.said else f"{n} {where}"
+        self.group = "out of a picture" if self.made else f"out of a {known[:-1]}" if self.said else "out of noise"
         if self.group == "out of noise" and not trained.digits:
             self.group = "out of noise, other pictures"
 
@@ -174,9 +178,15 @@ class Tested:
         from recipes.generative import CLASSES
         from recipes.probe import clusters
 
-        n = len(self.tests.items)
+        n = self.judge.n
+        if self.said and not self.judge.digits:
+            return {"chance": {"found by name": 1 / n}}
         if self.said:
-            return {"chance": {"as told": 1 / 80, "colour": 1 / 4, "style": 1 / 2, "digit": 1 / 10}}
+            c, rows = self.recipe.data["c"], self.x.train_ids[: self.judge.n]
+            real = torch.stack([self.x.domain.decode(self.x.items[i]).x for i in rows]) / 255
+            real = self.judge.told_of(real, c.domain.sentences(c.values[rows]))
+            chance = {"as told": 1 / 80, "colour": 1 / 4, "style": 1 / 2, "digit": 1 / 10}
+            return {"the pictures described": {k: v for k, v in real.items() if k != "score"}, "chance": chance}
         train, test = (torch.stack([s.x[0] / 255 for s in folder.training(n)]) for folder in (self.x, self.tests))
         if self.made:
             mean = train.mean(0, keepdim=True)

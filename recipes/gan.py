@@ -42,7 +42,7 @@ MADE = {
     "spade": "noise, and a map that scales and shifts every layer (Park 2019)",
 }
 SAID = {
-    "words": "digits coloured, inverted and described: a sentence becomes a picture, by a critic that tells whose it is (Zhang 2021)",
+    "words": "a sentence becomes a picture, by a critic that tells whose it is (Zhang 2021): digits coloured and inverted, or pictures with names",
     "words-matching": "the same by a matching-aware critic (Reed 2016)",
     "words-blind": "the same critic without pictures beside wrong sentences",
 }
@@ -204,7 +204,7 @@ KINDS = {
     "Models": MODELS,
     "Models of labelled collections": LABELLED,
     "Models of pairs made from one side": MADE,
-    "Models of described digits": SAID,
+    "Models of described digits, and of pictures that an INDEX.csv names": SAID,
     "Tricks": TRICKS,
 }
 gan.__doc__ = gan.__doc__.replace(

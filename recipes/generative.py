@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -95,7 +95,9 @@ class SampleJudge:
         self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
         self.n = n or (500 if self.digits else 150)
         selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
-        self.criterion = f"the lowest {'share of samples not as told' if described else selects}, of {self.n} samples"
+        if described:
+            selects = f"share of samples {'not as told' if self.digits else 'that another name finds'}"
+        self.criterion = f"the lowest {selects}, of {self.n} samples"
         self.net, self.real = net, None
 
     def load(self) -> None:
@@ -119,7 +121,7 @@ class SampleJudge:
         if "c" in data and isinstance(data["c"].domain, Images):
             return self.against_truth(system, data["c"])
         if "c" in data and isinstance(data["c"].domain, Tokens):
-            return self.as_told(system, data["c"])
+            return (self.as_told if self.digits else self.by_name)(system, data["c"])
         c = None
         if "c" in data:
             c = data["c"].domain.of(torch.arange(self.n, device=next(system.parameters()).device) % CLASSES)
@@ -163,18 +165,37 @@ class SampleJudge:
 
     def as_told(self, system: Generative, c: Conditions) -> dict[str, float]:
         """Of samples of training sentences: how often colour, style and digit are those that were said, and all three, which selects."""
-        rows = torch.tensor(self.x.train_ids)[torch.arange(self.n) % len(self.x.train_ids)]
-        told, device = c.values[rows], next(system.parameters()).device
-        said = torch.tensor([parts(sentence) for sentence in c.domain.sentences(told)])  # [n,3]
-        drawn = torch.cat(
-            [pictures(system.draw(len(s), s.to(device))) for s in (told[i : i + 100] for i in range(0, self.n, 100))]
-        )
+        told = c.values[torch.tensor(self.x.train_ids)[torch.arange(self.n) % len(self.x.train_ids)]]
+        return self.told_of(torch.cat(list(self.drawn(system, told))), c.domain.sentences(told))
+
+    def told_of(self, drawn: Tensor, sentences: list[str]) -> dict[str, float]:
+        """Of pictures [n,3,H,W] in [0, 1] and what they should show."""
+        said = torch.tensor([parts(sentence) for sentence in sentences])  # [n,3]
         colour, style, digit = seen(drawn)
         found = torch.stack([colour, style, judges.features(self.net, digit).argmax(1)], 1)
         right = found == said
         shares = dict(zip(("colour", "style", "digit"), right.double().mean(0).tolist()))
         whole = right.all(1).double().mean().item()
         return {"score": 1 - whole, "as told": whole} | shares
+
+    def by_name(self, system: Generative, c: Conditions) -> dict[str, float]:
+        """Of samples of training names: how often, of as many pictures, the nearest to a sample is the one that bears its name."""
+        ids = c.of.train_ids[: self.n]
+        real = [
+            pictures(c.of.domain.normalise(c.of.domain.collate([c.of.domain.crop(c.of._decoded(i), None)])))[0]
+            for i in ids
+        ]
+        drawn = torch.cat(list(self.drawn(system, c.values[ids])))
+        found = judges.retrieval_at_1(*(judges.features(self.net, list(x)) for x in (drawn, real)))
+        return {"score": 1 - found, "found by name": found} | {
+            k: v for k, v in self.score(list(drawn)).items() if k == "KID"
+        }
+
+    def drawn(self, system: Generative, told: Sample) -> Iterator[Tensor]:
+        """A sample of each condition, [n,C,H,W] in [0, 1], a hundred at a time."""
+        device = next(system.parameters()).device
+        for rows in torch.arange(len(told)).split(100):
+            yield pictures(system.draw(len(rows), told[rows].to(device)))
 
     def against_truth(self, system: Generative, c: Conditions) -> dict[str, float]:
         """Held-out pictures from their own conditions. L1 in [0, 1] selects; beside it that of another one's condition."""

@@ -44,3 +44,19 @@ def test_only_labelled_grey_digits_are_described():
         describe(find("photos", ""))
     with pytest.raises(UserError, match="words are made for"):
         describe(Files("plain", find("digits", "").train))
+
+
+def test_pictures_are_called_what_their_index_says(tmp_path):
+    (tmp_path / "trainB").mkdir()
+    paths = [tmp_path / "trainB" / name for name in ("1.png", "2.png")]
+    files = Files("trainB", paths)
+    (tmp_path / "INDEX.csv").write_text(
+        'file,name,category\ntrainB/1.png,CLOSED UMBRELLA,x\ntrainB/2.png,"MAN\'S SHOE, LEFT",y\n'
+    )
+    assert describe(files) == (files, ["closed umbrella", "man ' s shoe , left"])
+    paths.append(tmp_path / "trainB" / "3.png")
+    with pytest.raises(UserError, match=r"3\.png has no name in .*INDEX\.csv: add a line"):
+        describe(files)
+    (tmp_path / "INDEX.csv").write_text("picture,title\n1.png,A\n")
+    with pytest.raises(UserError, match="words are made for"):
+        describe(Files("trainB", paths))

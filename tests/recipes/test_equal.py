@@ -7,8 +7,10 @@ import shutil
 from math import log
 
 import cv2
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from domains.metrics import images as judges
 from recipes import launch
@@ -135,6 +137,23 @@ def test_what_is_drawn_as_asked_is_counted(model, key):
         assert scores["colour"] == scores["style"] == 1 and scores["score"] == pytest.approx(1 - scores["as told"])
 
 
+def test_a_sample_is_found_by_its_name(tmp_path, monkeypatch):
+    """Who knows the pictures by heart is found each time; one picture for all names, once."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "train").mkdir()
+    for i in range(30):
+        cv2.imwrite(str(tmp_path / "train" / f"{i}.png"), rng.integers(0, 256, (16, 16, 3), np.uint8))
+    (tmp_path / "INDEX.csv").write_text("file,name\n" + "".join(f"train/{i}.png,THING {i}\n" for i in range(30)))
+    monkeypatch.setattr(judges, "efficientnet_lite0", lambda: nn.Sequential(nn.Flatten(), nn.Linear(768, 64)))
+    recipe = gan(data=str(tmp_path / "train"), model="words", steps=2, batch=8, width=4)
+    know, x = Recite(recipe), recipe.data["x"]
+    x.scan()
+    judge = SampleJudge(x, n=20, described=True)
+    assert judge(know, recipe.data)["found by name"] == 1 and judge(know, recipe.data)["score"] == 0
+    know.find = lambda told: x.train_ids[3]
+    assert judge(know, recipe.data)["found by name"] <= 1 / 20
+
+
 def test_pictures_from_their_own_condition_have_no_distance():
     recipe = gan(model="pix2pix", steps=2, batch=8, width=4)
     x, c = recipe.data["x"], recipe.data["c"]
@@ -218,6 +237,7 @@ def test_every_kind_of_model_has_rows_beside_floors(tmp_path, monkeypatch, capsy
     assert float(found["training pictures"]["FID[digits-cnn]"]) < 0.3 * float(found["uniform noise"]["FID[digits-cnn]"])
     assert float(found["the edges themselves"]["L1"]) > float(found["the mean picture"]["L1"]) > 0
     assert {"as told", "digit"} < set(found["**words, 12 steps**, selected"]) and found["chance"]["digit"] == "0.1"
+    assert float(found["the pictures described"]["as told"]) > 0.9
     assert page.count("cgan, 12 steps**, final") == 1 and "| ![infogan, 12 steps]" in page
     assert len(list((tmp_path / "docs" / "results" / "drawn").glob("*.jpg"))) == 5
 
