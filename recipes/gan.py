@@ -140,10 +140,8 @@ def gan(
     full = budget == "full" or (budget == "auto" and torch.cuda.is_available())
     steps = steps or (50_000 if full else 2000)
     wasserstein = model in WASSERSTEIN  # without momentum: arXiv:1704.00028, algorithm 1; RMSProp in arXiv:1701.07875
-    lr = lr or (1e-4 if full and wasserstein else 2e-4)
-    lr_d = lr_d or lr / SLOWER.get(model, 1)
     at_least(1, steps=steps, width=width, noise=noise)
-    at_least(0, lr=lr, lr_d=lr_d, seed=seed)
+    at_least(0, lr=lr or 0, lr_d=lr_d or 0, seed=seed)
     sources = open_collection(
         data, size, full, seed,
         labels=model in LABELLED,
@@ -153,6 +151,9 @@ def gan(
     )  # fmt: skip
     x = sources["x"]
     kind = kinds.of(x.domain)
+    hurried = not full and isinstance(x.domain, Tokens)  # a word's logit has a long way to go from evenness
+    lr = lr or (1e-4 if full and wasserstein else 2e-3 if hurried else 2e-4)
+    lr_d = lr_d or lr / SLOWER.get(model, 1)
     network, judge = {
         Tokens: (sequences.Sentences, lambda: kind.WriterJudge()),
         Mels: (sequences.Voices, lambda: kind.SpokenJudge()),
