@@ -134,15 +134,19 @@ class Tested:
         if self.group == "out of noise" and not trained.digits:
             self.group = "out of noise, other pictures"
 
-    def data(self, args: dict) -> dict:
-        """The test pictures with the conditions that a model wants; sentences are those of training, there are no others."""
+    def data(self, args: dict, domains: dict) -> dict:
+        """The test pictures with the conditions that a model wants; sentences are those of training, there are no others, in the words of
+        its own vocabulary: another seed's has another order."""
         from domains import conditions
+        from domains.sources import Sentence
 
         data = {"x": self.tests}
         if self.made:
             data["c"] = conditions.made_of(self.tests, getattr(conditions, args["made"]))
         elif self.said:
-            data["c"] = self.recipe.data["c"]
+            c, own = self.recipe.data["c"], domains["c"]
+            said = [own.decode(Sentence("", sentence)) for sentence in c.domain.sentences(c.values)]
+            data["c"] = conditions.Conditions(c.of, own, own.collate(said))
         elif args["model"] in labelled():
             data["c"] = conditions.labels_of(self.x)
         return data
@@ -162,10 +166,10 @@ class Tested:
             if which == "final" and steps["best"] == steps["final"]:  # the last step was the best
                 rows[name] = rows[LEARNED["best"]]
                 continue
-            system, _ = generator_of(run, device, which)
+            system, domains = generator_of(run, device, which)
             with torch.inference_mode(), runtime.preserved_randomness():
                 runtime.seed_all(0)
-                scores = self.judge(system, self.data(args))
+                scores = self.judge(system, self.data(args, domains))
             rows[name] = {key: value for key, value in scores.items() if key != "score"} | {"step": steps[which]}
         return rows
 
@@ -246,7 +250,7 @@ class TestedSequences(Tested):
         self.on = f"{self.judge.n} samples, {len(items)} {where}"
         self.group = f"out of noise, {'sentences' if self.words else 'voices'}"
 
-    def data(self, args: dict) -> dict:
+    def data(self, args: dict, domains: dict) -> dict:
         return {"x": self.tests}
 
     def floors(self) -> dict[str, dict[str, float]]:
@@ -264,7 +268,7 @@ class TestedSequences(Tested):
             sets["the mean frame"] = x.domain.denormalise(Sample(torch.zeros(shape)))
             noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
             sets["noise of each band's deviation"] = x.domain.denormalise(Sample(noise))
-        rows = {name: self.judge(Handed(x.domain.normalise(s)), self.data({})) for name, s in sets.items()}
+        rows = {name: self.judge(Handed(x.domain.normalise(s)), self.data({}, {})) for name, s in sets.items()}
         return {name: {k: v for k, v in row.items() if k != "score"} for name, row in rows.items()}
 
 

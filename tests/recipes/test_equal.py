@@ -14,6 +14,7 @@ from torch import nn
 
 from domains.metrics import images as judges
 from recipes import launch
+from recipes.drawn import Tested
 from recipes.equal import equal, floors_of, table
 from recipes.gan import gan
 from recipes.generative import SampleJudge, open_collection
@@ -152,6 +153,16 @@ def test_a_sample_is_found_by_its_name(tmp_path, monkeypatch):
     assert judge(know, recipe.data)["found by name"] == 1 and judge(know, recipe.data)["score"] == 0
     know.find = lambda told: x.train_ids[3]
     assert judge(know, recipe.data)["found by name"] <= 1 / 20
+
+
+def test_a_run_is_told_in_its_own_vocabulary():
+    """Another seed colours otherwise, and its words have another order."""
+    first, other = (gan(model="words", seed=seed, steps=2, batch=8, width=4) for seed in (0, 1))
+    domain = other.data["c"].domain
+    assert domain != first.data["c"].domain
+    told = Tested(first, first.args).data(first.args, {"c": domain})["c"]
+    assert told.domain is domain and told.values.x.unique().numel() > 10
+    assert domain.sentences(told.values) == first.data["c"].domain.sentences(first.data["c"].values)
 
 
 def test_pictures_from_their_own_condition_have_no_distance():
