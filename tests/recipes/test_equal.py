@@ -13,8 +13,7 @@ import torch
 from torch import nn
 
 from domains.metrics import images as judges
-from recipes import launch
-from recipes.drawn import Tested
+from recipes import drawn, launch
 from recipes.equal import equal, floors_of, table
 from recipes.gan import gan
 from recipes.generative import SampleJudge, open_collection
@@ -160,7 +159,7 @@ def test_a_run_is_told_in_its_own_vocabulary():
     first, other = (gan(model="words", seed=seed, steps=2, batch=8, width=4) for seed in (0, 1))
     domain = other.data["c"].domain
     assert domain != first.data["c"].domain
-    told = Tested(first, first.args).data(first.args, {"c": domain})["c"]
+    told = drawn.Tested(first, first.args).data(first.args, {"c": domain})["c"]
     assert told.domain is domain and told.values.x.unique().numel() > 10
     assert domain.sentences(told.values) == first.data["c"].domain.sentences(first.data["c"].values)
 
