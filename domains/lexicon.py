@@ -47,7 +47,7 @@ class Rewriter(nn.Module):
                 x = nn.utils.rnn.pad_sequence(said[i : i + 500], batch_first=True, padding_value=PAD)
                 mask = x != PAD
                 y = self(Sample(x, mask)).x[mask]
-                came.index_add_(0, x[mask], ((self.words[x[mask]] == y[:, None]) & offered[x[mask]]).float())
+                came.index_add_(0, x[mask], (self.words[x[mask]] == y[:, None]).float())
                 of += torch.bincount(y, minlength=self.vocabulary)
             self.cost = torch.where(offered, -((came + prior * begin) / (of[self.words] + prior)).log(), NEVER)
         self.against = against

@@ -58,6 +58,11 @@ def test_wrong_conditions_are_a_function_of_seed_and_index():
     assert torch.equal(rows[0], torch.cat(rows[1:]))
 
 
+def test_wrong_conditions_are_those_of_items_trained_on():
+    folder = flat(list(range(40)))
+    assert set(labels_of(folder, wrong=True).rows(range(400)).label.tolist()) == set(folder.train_ids) != set(range(40))
+
+
 def test_sentences_are_conditions_too_and_equal_ones_are_not_wrong():
     """Items 0 and 2 have the same sentence."""
     tokens = Tokens(length=4)

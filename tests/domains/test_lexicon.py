@@ -66,10 +66,10 @@ def test_the_rewritten_sentence_is_the_likeliest_of_all():
         for p in rng.dirichlet(np.ones(6), 2)
     )
     rewriter = Rewriter(a, b, 9)
-    rewriter.words[:] = torch.from_numpy(rng.integers(3, 9, rewriter.words.shape))
-    rewriter.cost[:] = torch.from_numpy(rng.random(rewriter.cost.shape)).float() * 3
-    x = torch.full((6, 5), PAD)
-    mask = torch.arange(5) < torch.tensor([5, 4, 3, 2, 5, 1])[:, None]
+    rewriter.words[3:] = torch.from_numpy(rng.integers(3, 9, rewriter.words[3:].shape))
+    rewriter.cost[3:] = torch.from_numpy(rng.random(rewriter.cost[3:].shape)).float() * 3
+    x = torch.full((30, 5), PAD)
+    mask = torch.arange(5) < torch.tensor([5, 4, 3, 2, 5, 1, *[3] * 24])[:, None]
     x[mask] = torch.from_numpy(rng.integers(3, 9, int(mask.sum())))
     found = rewriter(Sample(x, mask)).x
     assert (found[~mask] == PAD).all()
@@ -95,6 +95,26 @@ def test_the_channel_is_a_distribution_over_what_came_of_each_word():
         rewriter = Rewriter(a, b, 16, rounds=rounds)
         p = torch.bincount(rewriter.words.flatten(), (-rewriter.cost).exp().flatten(), 16)
         torch.testing.assert_close(p[np.unique([*OLD_AND_ALL, NEW])], torch.ones(len(OLD_AND_ALL) + 1))
+
+
+def test_the_channel_by_hand():
+    """Between 5 and 6 each OLD becomes NEW, which nothing else does: of n + 20 that NEW came of, n and a share of the 20 are OLD."""
+    rng = np.random.default_rng(6)
+    a, b = said(OLD, rng), said(NEW, rng)
+    words, cost = substitutes(a, b, 16)
+    begin = {i: np.exp(-cost[i][words[i] == NEW]).sum() for i in (OLD, NEW)}
+    rewriter = Rewriter(a, b, 16, rounds=1)
+    expected = (len(a) + 20 * begin[OLD] / sum(begin.values())) / (len(a) + 20)
+    found = rewriter.cost[OLD][rewriter.words[OLD] == NEW]
+    assert found.min().item() == pytest.approx(-np.log(expected), rel=1e-4)
+
+
+def test_what_a_word_means_is_learnt_whatever_a_style_is():
+    rng = np.random.default_rng(6)
+    a, b = ([list(rng.choice(np.arange(3, 16), 6, p=p)) for _ in range(200)] for p in rng.dirichlet(np.ones(13), 2))
+    mild, strict = (Rewriter(a, b, 16, against=against) for against in (0.0, 5.0))
+    torch.testing.assert_close(mild.cost, strict.cost)
+    assert mild.against == 0 and strict.against == 5
 
 
 def test_a_word_that_always_came_of_one_grows_cheaper_and_one_that_never_did_dearer():
@@ -171,6 +191,6 @@ def test_two_words_that_one_of_the_other_side_stands_for_are_a_phrase():
     a, b, elsewhere = around(OLD, 15), around(NEW), [[NEW, *rng.choice(KEPT[2:], 4)] for _ in range(200)]
     assert phrases(a, b, 16) == [(OLD, 15)] and phrases(b, a, 16) == []
     assert phrases(a, b, 16, fewest=201) == []  # of 200 sentences
-    assert phrases(a, [*b, *around(NEW)], 16) == []  # twice as often
+    assert phrases(a, [*b, *around(NEW)], 16) == [] == phrases(a, around(NEW, n=100), 16)  # twice as often
     assert phrases([*a, *([[15, 7]] * 500), *([[OLD, 8]] * 500)], b, 16) == []  # seldom together
     assert phrases(a, elsewhere, 16) == [] and phrases(a, a, 16) == []

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from domains import neighbours
 from domains.neighbours import Neighbours, cosines, features, inca, nearest
 from translate.sample import Sample
 
@@ -30,6 +31,35 @@ def test_rounds_find_the_sounds_of_a_voice_whose_formants_lie_elsewhere():
         found = nearest(x @ matrix + shift, y)
         right.append((said_b[found.numpy()] == said_a).mean())
     assert right[0] < 0.6 and right[1] > right[0] + 0.2, right
+
+
+def test_features_are_those_of_a_frame_and_of_what_is_around_it():
+    """The first and the last frame go on."""
+    mel, basis = torch.randn(2, 80, 7), cosines(80)
+    cepstra, found = torch.einsum("bmt,mc->tbc", mel, basis), features(mel, basis)
+    for t in range(7):
+        around = [cepstra[min(max(t + shift, 0), 6)] for shift in (-4, -2, 0, 2, 4)]
+        torch.testing.assert_close(found[:, t], torch.cat(around, 1))
+
+
+def test_what_is_mapped_has_the_other_voices_mean_and_deviation():
+    x, y = 3 * torch.randn(300, 6) + 1, torch.randn(400, 6) * torch.linspace(0.5, 2, 6) - 2
+    for rounds in (0, 3):
+        matrix, shift = inca(x, y, rounds)
+        for moment in (torch.mean, torch.std):
+            torch.testing.assert_close(moment(x @ matrix + shift, 0), moment(y, 0))
+
+
+def test_a_frame_becomes_what_the_other_voice_makes_of_its_sound(monkeypatch):
+    """By the nearest of its sounds; matched by some of the frames, the same ones each time."""
+    monkeypatch.setattr(neighbours, "KEPT", 600)
+    (a, said_a), (b, said_b) = voice(1.0, 0), voice(0.0, 1)
+    sounds = torch.stack([torch.cat(b, 1)[:, said_b == i].mean(1) for i in range(12)])
+    given = Sample(a[0][None, None])
+    y = Neighbours(a, b)(given).x
+    right = torch.cdist(y[0, 0].T, sounds).argmin(1).numpy() == said_a[: y.shape[3]]
+    assert right.mean() > 0.6, right.mean()
+    assert torch.equal(Neighbours(a, b)(given).x, y), "fitted again for a resumed run, it is the same"
 
 
 def test_a_frame_becomes_frames_of_the_other_voice():

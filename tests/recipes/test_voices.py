@@ -14,6 +14,7 @@ from recipes.convert import convert
 from recipes.cyclegan import cyclegan
 from recipes.evaluate import evaluate
 from recipes.kinds import mels
+from recipes.stargan import stargan
 from recipes.translator import Translator
 from recipes.voice import voice
 from tests.cases import draw, paint
@@ -103,6 +104,13 @@ def test_both_methods_train_and_convert(method, voices, tmp_path, capsys):
     assert wave.shape == (4800,) and np.isfinite(wave).all()
 
 
+def test_planes_are_between_two_voices(voices, tmp_path, capsys):
+    argv = ["--domains", *(str(voices / f"train{side}") for side in "ABA"), *TINY, "--out", str(tmp_path / "x")]
+    with pytest.raises(SystemExit) as left:
+        launch.main(stargan, [*argv, "--generator", "212d"])
+    assert left.value.code == 2 and "--generator 212d: it is between two voices" in capsys.readouterr().err
+
+
 def test_voices_want_recordings(tmp_path, capsys):
     for side in "AB":
         paint(tmp_path / f"train{side}" / "0.png", draw(20, 20, 0))
@@ -123,9 +131,11 @@ def test_waves_in_memory(run):
 
 def test_scores_stand_beside_their_floors(run, monkeypatch, capsys):
     monkeypatch.delenv(WEIGHTS, raising=False)
+    monkeypatch.setattr(mels.judges, "dnsmos", lambda: lambda wave, rate: 3.0)
     evaluate(str(run))
     record = json.loads((run / "scores-b.json").read_text())
     rows = record["rows"]
+    assert all(row["dnsmos"] == 3 for row in rows.values())
     assert [*rows][-5:-3] == ["the source as it is", "each band's mean and deviation shifted"]
     assert rows["the target"]["mcd"] == 0 and rows["the source as it is"]["f0_correlation"] == pytest.approx(1)
     assert 0 < rows["the target through griffin-lim"]["mcd"] < rows["the source as it is"]["mcd"]

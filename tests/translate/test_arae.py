@@ -39,7 +39,10 @@ def test_the_distance_to_drawn_codes_is_what_both_players_see(small):
 
 def test_encoders_and_generator_of_codes_come_to_meet(small):
     system, batch = small
-    loss = system.train().loss_g(**batch)["adv_prior"]
+    losses = system.train().loss_g(**batch)
+    assert set(losses) == {"restore_a", "restore_b", "adv_z", "adv_prior"}
+    assert set(system.loss_d(**batch)) == {"d_z", "d_prior"}
+    loss = losses["adv_prior"]
     for net in (system.e_a, system.e_b, system.prior):
         slopes = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True, allow_unused=True)
         assert any(slope is not None and slope.abs().sum() > 0 for slope in slopes)

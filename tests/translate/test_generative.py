@@ -91,6 +91,14 @@ def test_wasserstein_gan_by_hand():
     assert values(gan.loss_g(REAL)) == pytest.approx({"adv_x": -2.0})
 
 
+def test_earlier_fakes_are_shown_again():
+    gan = fixed(GAN(X, Shift(1.0), Sum(), OBJECTIVES["wasserstein"], pool=2, batch=2), Z)
+    put = []
+    gan.pool.put, gan.pool.get = put.append, lambda n: Sample(torch.full((n, 2), 5.0))
+    assert values(gan.loss_d(REAL)) == pytest.approx({"d_x": 10 - 2})
+    assert torch.equal(put[0].x, Z + 1)
+
+
 def test_a_relativistic_generator_sees_the_data_too():
     gan = fixed(GAN(X, Shift(), Sum(), OBJECTIVES["relativistic"]), Z)
     gaps = torch.tensor([3 - 0.5, 1 + 0.5])

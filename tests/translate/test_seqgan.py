@@ -18,6 +18,9 @@ V, T = 5, 3
 class Domain:
     vocabulary = V
 
+    def distance(self, pred: Sample, target: Sample) -> torch.Tensor:
+        return torch.tensor(3.0)
+
 
 class Told(nn.Module):
     """A critic that knows every sentence's score, whatever stands behind its end."""
@@ -81,12 +84,40 @@ def test_a_words_value_is_what_its_sentences_are_worth_on_average():
         end = sentence.index(END) + 1 if END in sentence else T
         return critic.scores[sentence[:end] + (0,) * (T - end)].sigmoid().item()
 
-    for said in ((3, 4, 2), (END, 2, 3), (4, END, END)):
-        found = system.value(Sample(F.one_hot(torch.tensor([said]), V).float()))[0]
+    every = (3, 4, 2), (END, 2, 3), (4, END, END)
+    for said, found in zip(every, system.value(Sample(F.one_hot(torch.tensor(every), V).float()))):
         for t in (1, 2, 3):
             begun = {s: p for s, p in exact.items() if s[:t] == said[:t]}
             expected = sum(p * worth(s) for s, p in begun.items()) / sum(begun.values())
             assert found[t - 1].item() == pytest.approx(expected, abs=0.015), "4 deviations of a mean of 8,000"
+
+
+def test_a_word_of_more_value_than_is_usual_at_its_place_grows_likelier():
+    """By hand, a token: -A log p, where A is the value less the mean of its place, of deviation 1; and the likelihood's share."""
+    g = writer()
+    system, fake, value = SeqGAN(Domain(), g, Told(), likelihood=0.5), g(Sample(torch.randn(20, T))), torch.rand(20, T)
+    fake.mask = torch.arange(T) < torch.randint(1, T + 1, (20, 1))
+    system.draw, system.value = lambda n: fake, lambda s: value
+    losses = system.loss_g(Sample(torch.randint(V, (20, T)), torch.ones(20, T, dtype=torch.bool)))
+    advantage = torch.zeros(20, T)
+    for t in range(T):
+        rows = fake.mask[:, t]
+        advantage[rows, t] = value[rows, t] - value[rows, t].mean()
+    log_p = fake.logits.log_softmax(-1).gather(2, fake.x.argmax(-1, keepdim=True))[..., 0]
+    expected = -(advantage * log_p)[fake.mask].mean() / advantage[fake.mask].std(unbiased=False)
+    torch.testing.assert_close(losses["policy_x"], expected)
+    assert losses["likelihood_x"] == 0.5 * 3
+
+
+def test_the_critic_takes_sentences_for_real_and_drawn_ones_for_fakes():
+    class Length(nn.Module):
+        def forward(self, s: Sample) -> list[torch.Tensor]:
+            return [s.mask.sum(1, keepdim=True).float()]
+
+    system, mask = SeqGAN(Domain(), writer(), Length()), torch.ones(4, T, dtype=torch.bool)
+    system.draw = lambda n: Sample(torch.zeros(n, T, V), mask & (torch.arange(T) < 1))
+    expected = F.softplus(torch.tensor(-3.0)) + F.softplus(torch.tensor(1.0))
+    torch.testing.assert_close(system.loss_d(Sample(torch.zeros(4, T).long(), mask))["d_x"], expected)
 
 
 def test_the_likelihood_is_what_the_first_steps_learn():

@@ -50,9 +50,11 @@ def test_instance_norm_is_differentiable_twice(layout):
 @every_layout
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("kernel", [3, 7])
-def test_padding_by_reflection(kernel, precision, layout):
-    """The same as nn.Conv2d's own, but that bf16 gradients are added up in bf16 where pixels are reflected;
+@pytest.mark.parametrize("large", [winograd.LARGE, 0], ids=["small", "large"])
+def test_padding_by_reflection(large, kernel, precision, layout, monkeypatch):
+    """Of small and of large maps the same as nn.Conv2d's own, but that bf16 gradients are added up in bf16 where pixels are reflected;
     and under autocast no picture is kept in float32 for the way back."""
+    monkeypatch.setattr(winograd, "LARGE", large)
     ours, own = Reflected(4, 6, kernel), torch.nn.Conv2d(4, 6, kernel, padding=kernel // 2, padding_mode="reflect")
     own.load_state_dict(ours.state_dict())
     x = torch.randn(2, 4, 9, 11).to(memory_format=layout).requires_grad_()
@@ -74,7 +76,7 @@ def test_padding_by_reflection(kernel, precision, layout):
 
 
 @every_layout
-@pytest.mark.parametrize("shape", [(2, 8, 14, 18), (1, 5, 9, 11)], ids=["tiles", "ragged"])
+@pytest.mark.parametrize("shape", [(2, 8, 14, 18), (1, 5, 9, 11), (1, 5, 10, 11)], ids=["tiles", "ragged", "one side"])
 def test_winograd_is_the_convolution(shape, layout):
     """F(4x4, 3x3) and both its gradients, to float32's rounding; twice differentiable."""
     x, w = torch.randn(shape).to(memory_format=layout).requires_grad_(), torch.randn(7, shape[1], 3, 3).requires_grad_()
@@ -82,11 +84,20 @@ def test_winograd_is_the_convolution(shape, layout):
     g = torch.randn(y.shape)
     found, exact = torch.autograd.grad(y, (x, w), g), torch.autograd.grad(true, (x, w), g.double())
     assert y.shape == true.shape and max(map(distance, (y, *found), (true, *exact))) < 5e-6
+    alone = winograd.winograd(x, w.detach()), winograd.winograd(x.detach(), w)  # the other one is frozen
+    assert all(torch.equal(torch.autograd.grad(y, of, g)[0], slope) for y, of, slope in zip(alone, (x, w), found))
     small = (
         torch.randn(1, 2, 6, 7, dtype=torch.float64, requires_grad=True),
         torch.randn(2, 2, 3, 3).double().requires_grad_(),
     )
     assert torch.autograd.gradcheck(winograd.winograd, small) and torch.autograd.gradgradcheck(winograd.winograd, small)
+
+
+def test_winograd_is_for_large_float32_maps_and_not_for_exported_ones(monkeypatch):
+    large, small = torch.zeros(1, 8, 256, 256), torch.zeros(1, 8, 64, 64)
+    assert winograd.pays(large) and not any(map(winograd.pays, (small, large.bfloat16(), large.double())))
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    assert not winograd.pays(large)
 
 
 class Directions(torch.nn.Module):
