@@ -12,6 +12,7 @@ from translate.errors import UserError, reason
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
 RATES = range(4000, 384_001)  # Hz
 LONGEST = 4 * 3600  # seconds
+BLOCK = 2**16  # samples written at once: libsndfile's Vorbis encoder overflows its stack from millions on (1.2.2)
 
 
 class BadAudio(UserError, ValueError):
@@ -97,7 +98,9 @@ def write(wave: np.ndarray, origin: AudioOrigin, stem: Path) -> Path:
     if not soundfile.check_format(form, subtype):  # FLAC holds no float
         subtype = soundfile.default_subtype(form)
     try:
-        soundfile.write(path, wave, origin.rate, subtype, format=form)
+        with soundfile.SoundFile(path, "w", origin.rate, 1, subtype, format=form) as file:
+            for start in range(0, len(wave), BLOCK):
+                file.write(wave[start : start + BLOCK])
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} could not be written ({reason(error)}): choose another output") from error
     return path

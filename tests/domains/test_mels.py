@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from domains import mels
-from domains.audiofile import AudioOrigin, BadAudio
+from domains.audiofile import AudioOrigin, BadAudio, write
 from domains.mels import LEAST_STD, Mels, log_mel, survey
 from domains.vocoders import BANDS, HOP, RATE, WINDOW, HiFiGAN, griffin_lim, vocoder
 from tests.voices import hum
@@ -261,6 +261,13 @@ def test_a_fifth_of_a_second_works(tmp_path):
     with torch.no_grad():
         saved = domain.save(domain.whole(gated(domain), s), origin, tmp_path / "out")
     assert soundfile.info(saved).frames == 3200
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".flac"])
+def test_ten_minutes_are_written(suffix, tmp_path):
+    """Of Vorbis libsndfile ended the process."""
+    path = write(np.tile(hum(1, rate=8000), 600), AudioOrigin(8000, 0, suffix=suffix), tmp_path / "long")
+    assert soundfile.info(path).frames == 600 * 8000
 
 
 def test_what_is_too_loud_is_turned_down_not_clipped(tmp_path):
