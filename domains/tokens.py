@@ -31,7 +31,7 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file, without their ends. Raises UserError with the file, and the line where there is one."""
     try:
         content = Path(path).read_bytes()
-        lines = content.decode("utf-8").split("\n")
+        lines = content.decode("utf-8-sig").split("\n")
     except OSError as error:
         raise UserError(f"{path} cannot be read ({reason(error)}): check the name and its permissions") from error
     except UnicodeDecodeError as error:
@@ -190,7 +190,7 @@ class Tokens:
         """A line in parts of at most `length` - 1 tokens, cut behind punctuation where there is any, else between words."""
         words = line.split()
         while words:
-            fits = len(words)
+            fits = min(len(words), 2 * self.length)  # a phrase is one token, of two words
             while fits > 1 and len(self.encode(" ".join(words[:fits]))[0]) >= self.length:
                 fits -= 1
             if self.cut:

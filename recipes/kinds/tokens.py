@@ -59,7 +59,7 @@ def folders(
 ) -> dict[str, Folder]:
     """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr. cut: sides of documents,
     whose lines lose what is beyond so many tokens. joined: two words that one of the other side stands for are one token."""
-    size = size or 20
+    size = 20 if size is None else size
     if size < 2:
         raise UserError(f"--size {size}: the most tokens that a sentence may have must be at least 2")
     said = {side: lines(found.train) for side, found in files.items()}

@@ -57,6 +57,18 @@ def test_long_lines_are_cut_behind_punctuation(words):
     assert origin.rows == (2,) and words.sentences(s) == ["the food was good ,", "i did n't like the place"]
 
 
+def test_a_chapter_in_one_line_takes_as_long_as_its_sentences(words, monkeypatch):
+    read, encode = [], words.encode
+    monkeypatch.setattr(words, "encode", lambda text: read.append(len(text)) or encode(text))
+    costs = []
+    for n in (100, 400):
+        read.clear()
+        s, origin = words.load_lines(["the dog ran , " * n])
+        costs.append(sum(read))
+        assert words.lines(s, origin)[0].split() == ["the", "dog", "ran", ","] * n
+    assert costs[1] < 6 * costs[0]
+
+
 def test_any_text_comes_back_from_pieces():
     raw = ["I don't like it, at all!", "Good food; bad (really bad) service..."] * 10
     domain = Tokens(train_tokenizer(raw, 120), length=40)
@@ -182,6 +194,12 @@ def test_files_that_cannot_be_trained_on(content, message, tmp_path):
     assert message in str(said.value) and "\n" not in str(said.value)
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_sentences_have_two_tokens_at_least(size, tmp_path):
+    with pytest.raises(UserError, match=f"--size {size}: the most tokens that a sentence may have"):
+        opened(tmp_path, "\n".join(TEXT), size=size)
+
+
 def test_sentences_that_are_too_long_are_counted_and_left_out(tmp_path, capsys):
     folder = opened(tmp_path, "\n".join([*TEXT, "good " * 30, "good " * 40]))["a"]
     assert (
@@ -201,8 +219,9 @@ def test_both_sides_share_a_vocabulary(tmp_path):
 
 
 def test_lines_are_read_as_they_are(tmp_path):
-    (tmp_path / "x.txt").write_bytes("a\u2028b\r\nc\n\nd".encode())
-    assert read_lines(tmp_path / "x.txt") == ["a\u2028b", "c", "", "d"]
+    for mark in ("", "\ufeff"):  # of byte order, which Windows writes
+        (tmp_path / "x.txt").write_bytes(f"{mark}a\u2028b\r\nc\n\nd".encode())
+        assert read_lines(tmp_path / "x.txt") == ["a\u2028b", "c", "", "d"]
     with pytest.raises(UserError, match="none.txt cannot be read"):
         read_lines(tmp_path / "none.txt")
 
