@@ -121,8 +121,9 @@ class Folder:
         return s if self.labels is None else replace(s, label=self.labels[items])
 
     def validation(self) -> list[Sample]:
-        """Views of the held-out items, a batch of one each."""
-        return [self.domain.collate([view]) for s in self._held_out() for view in self.domain.views(s)]
+        """Views of the held-out items, a batch of one each; of a single small picture also the whole: one alone has no statistics."""
+        views = [self.domain.collate([view]) for s in self._held_out() for view in self.domain.views(s)]
+        return views if len(views) > 1 else views + self.training()
 
     def training(self, most: int = 1000) -> list[Sample]:
         """Views of items trained on: what a validation score compares with."""

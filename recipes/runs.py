@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 
@@ -23,7 +24,14 @@ def runs(folder: str = "runs", compare: str | None = None) -> None:
     found = [Path(p) for p in compare.split(",")] if compare else sorted(p.parent for p in root.glob("*/config.yaml"))
     if not found:
         raise UserError(f"{root} holds no runs: train one, or name another folder")
-    configs = {run: saved_config(run) for run in found}
+    configs = {}
+    for run in found:
+        try:
+            configs[run] = saved_config(run)
+        except UserError as error:
+            if compare:
+                raise
+            sys.stderr.write(f"skipped: {error}\n")
     table = Table(box=box.SIMPLE)
     if compare:
         table.add_column("")
@@ -43,10 +51,11 @@ def runs(folder: str = "runs", compare: str | None = None) -> None:
         for run, config in configs.items():
             best = read_json(run / "best" / "config.json")
             said = {key: " ".join(v) if isinstance(v, list) else str(v) for key, v in config["args"].items()}
+            many = said.get("domains", "None")
             step, steps = last_line(run).get("step", 0), config["args"]["steps"]
             state = "finished" if (run / "final" / "config.json").exists() and step >= steps else "stopped or training"
             table.add_row(
-                run.name, config["recipe"], next((said[key] for key in ("domains", "a", "data") if said.get(key, "None") != "None"), ""), said.get("b", said.get("model", "")), f"{step}/{steps}", state,
+                run.name, config["recipe"], *((many, "") if many != "None" else (said.get("a", said.get("data", "")), said.get("b", said.get("model", "")))), f"{step}/{steps}", state,
                 _short(best.get("scores", {}).get("score", "")), _short(best.get("step", "")), config["environment"]["device"],
             )  # fmt: skip
     Console(width=None if Console().is_terminal else 160).print(table)

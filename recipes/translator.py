@@ -43,6 +43,8 @@ class Translator:
         """precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it; auto."""
         self.tensors, self.config, self.precision = tensors, config, precision
         self.device = runtime.start(device)
+        if config.get("recipe") in ("gan", "seqgan"):
+            raise UserError(f"what {config['recipe']} made translates nothing: scripts/sample.py draws from it")
         try:
             module = importlib.import_module(RECIPES[config["recipe"]])
             self.domains = {key: build_domain(spec) for key, spec in config["domains"].items()}
@@ -94,9 +96,8 @@ class Translator:
         """How translations into `to` look from here on: in the style of a file, or in one that is drawn."""
         net, domain = self.system.direction(self.source(to), to), self.domains[to]
         if not hasattr(net, "restyled"):
-            raise UserError(
-                f"--style {file}: {self.config['recipe']} gives an input one translation; munit gives it many"
-            )
+            said = f"--style {file}" if file else f"--seed {seed}"
+            raise UserError(f"{said}: {self.config['recipe']} gives an input one translation; munit gives it many")
         if not file:
             self.styles[to] = torch.randn(net.width, generator=torch.Generator().manual_seed(seed))
             return
@@ -264,8 +265,10 @@ def saved_config(run: Path) -> dict:
     import yaml
 
     try:
-        return yaml.safe_load((run / "config.yaml").read_text())
-    except (OSError, yaml.YAMLError) as error:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        _ = config["recipe"], config["args"]["steps"], config["environment"]["device"]
+        return config
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise UserError(f"{run} is no run: its config.yaml cannot be read") from error
 
 

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from translate.errors import UserError
+
 from ..pretrained import efficientnet_lite0, frozen, rgb, vgg19
 from . import MissingJudge
 
@@ -150,7 +152,7 @@ def kid(fake: Tensor, real: Tensor, subset_size: int = 100, subsets: int = 100, 
 
     size = min(subset_size, len(fake), len(real))
     if size < 2:
-        raise ValueError("KID needs at least two pictures on each side")
+        raise UserError("a single picture has no KID: give at least two on each side")
     rng = torch.Generator().manual_seed(seed)  # its own: the global state belongs to the training run
 
     def draw(x: Tensor) -> Tensor:

@@ -83,6 +83,7 @@ def directions(keys: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def share(items: list, keys: Iterable[str], source: str, to: str) -> list:
-    """Of a source's held-out items, those that judge this direction: all between two sides; among more, directions take turns."""
+    """Of a source's held-out items, those that judge this direction: all between two sides; among more, directions take turns, where
+    there are at least two for each."""
     others = [key for key in keys if key != source]
-    return items[others.index(to) :: len(others)] or items
+    return items[others.index(to) :: len(others)] if len(items) >= 2 * len(others) else items

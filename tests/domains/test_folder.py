@@ -64,6 +64,11 @@ def test_parts_of_few_files_are_held_out(shape):
     assert "2 files, the last quarter" in folder.protocol
 
 
+def test_a_single_picture_is_judged_by_two_views():
+    """One alone has no statistics."""
+    assert [len(flat(n).validation()) for n in (1, 2, 3)] == [2, 2, 3]
+
+
 @pytest.mark.parametrize("n", [3, 30])
 def test_an_epoch_is_a_permutation(n):
     folder = flat(n)

@@ -21,10 +21,12 @@ import yaml
 
 from recipes import console, launch
 from recipes.kinds.images import Judge as ImageJudge
+from recipes.runs import runs
 from tests.cases import draw, paint
 from tests.quick import cheap
 from tests.translate.test_resume import differing, end_of, tensors
 from translate import bundle, checkpoint
+from translate.errors import UserError
 from translate.loop import Trainer
 from translate.system import merged
 from translate.systems.cyclegan import CycleGAN
@@ -171,6 +173,27 @@ def test_dashes_and_underscores_are_one(trained, pictures, tmp_path, capsys):
         assert run(*argv, f"--data-root={tmp_path / 'sets'}", f"--init-from={out}", name=name) == 0
 
 
+@pytest.mark.parametrize("content", [b"", b"[1]", b"a: [", b"\xff\xfe", b"recipe: cyclegan", b"args: 3"])
+def test_a_folder_whose_config_is_broken_is_no_run_and_hides_no_other(content, trained, tmp_path, capsys):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.yaml").write_bytes(content)
+    (tmp_path / "sound").symlink_to(trained[2])
+    runs(str(tmp_path))
+    said = capsys.readouterr()
+    assert (
+        "sound" in said.out
+        and said.err == f"skipped: {tmp_path / 'broken'} is no run: its config.yaml cannot be read\n"
+    )
+    with pytest.raises(UserError, match="broken is no run"):
+        runs(compare=f"{tmp_path / 'sound'},{tmp_path / 'broken'}")
+
+
+def test_a_command_that_failed_before_its_first_step_is_no_other_run(pictures, tmp_path, capsys):
+    argv = ["--a", pictures, "--b", pictures, *TINY, "--steps", 1, "--out", tmp_path / "run"]
+    refused(capsys, *argv, "--init-from", tmp_path / "mistyped")
+    assert run(*argv) == 0
+
+
 def test_changed_arguments_are_refused_with_the_difference(trained, capsys, tmp_path):
     name, argv, out = trained
     before = (out / "config.yaml").read_bytes()
@@ -235,8 +258,10 @@ def test_another_programs_flags_name_ours(capsys, monkeypatch):
 
 MISTAKES = [
     (["--a", "vangoh"], "--a vangoh: no such file, folder or set; the nearest names are vangogh"),
-    (["--size", 30], "--size 30: the side of the training crop must be a multiple of 4, at least 16 pixels"),
-    (["--size", 8], "--size 8: "),
+    (["--size", 30], "--size 30: the side of the training crop must be a multiple of 4, 16 to 4096 pixels"),
+    (["--seed", -1], "--seed -1: it must be at least 0"),
+    (["--ema", 2], "--ema 2.0: it is a share"),
+    *((["--size", size], f"--size {size}: ") for size in (0, 8, 1_000_000)),
     (["--device", "cuda"], "--device cuda: this torch sees no CUDA device"),
     (["--init_from", "nowhere"], "nowhere is neither a run's folder nor a bundle"),
 ]
@@ -252,12 +277,22 @@ def test_mistakes_are_one_sentence(argv, message, pictures, tmp_path, capsys, mo
 
 
 @pytest.mark.parametrize(
-    "argv", [["--stepz", "3"], ["--steps", "many"], ["--adv", "wasserstein"], ["--config", "none.yaml"]]
+    "argv, said",
+    [
+        (["--steps", "1.5"], "--steps 1.5: it must be a whole number"),
+        (["--lr", "fast"], "--lr fast: it must be a number"),
+        (["--adv", "foo"], "--adv foo: it must be one of least_squares, non_saturating, hinge"),
+        (["--critc", "patch"], "--critc: there is no such option; the nearest names are --critic"),
+        (["photos"], "photos: there is no such option; --help lists all"),
+        (
+            ["--config", "none.yaml"],
+            f"Parser key \"config\": File does not exist: '{Path('none.yaml').absolute()}'; --help lists the options",
+        ),
+        (["--steps"], "argument --steps: expected one argument; --help lists the options"),
+    ],
 )
-def test_words_that_are_no_options_end_with_two(argv, capsys):
-    assert run(*argv) == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said and argv[0].strip("-") in said
+def test_a_command_line_that_cannot_be_read_is_one_sentence(argv, said, capsys):
+    assert refused(capsys, *argv) == said
 
 
 def test_unreadable_files_are_listed_and_left_out(pictures, tmp_path, capsys):
