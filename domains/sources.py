@@ -66,6 +66,9 @@ def find(spec: str, side: str, said: str = "") -> Files:
 
     said: the option that it was given to, for the message where there is no such thing.
     """
+    said = said or f"--{side or 'data'}"
+    if not spec:  # the path "" is the working folder
+        raise UserError(f"{said}: its value is empty; give a folder, a file or a name")
     if spec.startswith("@"):
         return _listed(Path(spec[1:]).expanduser())
     path = Path(spec).expanduser()
@@ -97,7 +100,6 @@ def find(spec: str, side: str, said: str = "") -> Files:
         *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix in NAMED),
     ]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
-    said = said or f"--{side or 'data'}"
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
     raise UserError(f"{said} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")
 
@@ -118,11 +120,11 @@ def _path(path: Path, side: str) -> Files:
     train = path / f"train{side.upper()}"
     if train.is_dir():
         test = path / f"test{side.upper()}"
-        return Files(path.resolve().name + side.upper(), _walk(train), _walk(test) if test.is_dir() else [])
+        return Files(path.resolve().name + side.upper(), walk(train), walk(test) if test.is_dir() else [])
     if (path / "trainA").is_dir() or (path / "trainB").is_dir():
         raise UserError(f"{path} has no {train.name}: name the folder you mean directly")
-    files = _files(path.resolve().name, _walk(path), str(path))
-    files.test = next((_walk(folder) for folder in _split(path.resolve()) if folder.is_dir()), [])
+    files = _files(path.resolve().name, walk(path), str(path))
+    files.test = next((walk(folder) for folder in _split(path.resolve()) if folder.is_dir()), [])
     return files
 
 
@@ -140,7 +142,8 @@ def _beside(path: Path) -> list[Item]:
     return [p for p in (path.with_name(".".join(name)) for name in named) if p.is_file()][:1]
 
 
-def _walk(folder: Path) -> list[Item]:
+def walk(folder: Path) -> list[Item]:
+    """Every file below it, but hidden ones."""
     try:
         found = sorted(p for p in folder.rglob("*") if p.is_file())
         return [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
@@ -158,7 +161,7 @@ def _listed(path: Path) -> Files:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a list ({error}): one path a line, UTF-8") from error
+        raise UserError(f"{path} cannot be read as a list ({reason(error)}): one path a line, UTF-8") from error
     paths = [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
     missing = [p for p in paths if not p.is_file()]
     if missing:

@@ -121,11 +121,12 @@ def pipe(translator, input: str, output: str, to: str, source: str, force: bool)
 
 def plan(input: str, output: str, suffixes: tuple[str, ...]) -> list[tuple[Path, Path]]:
     """(input, output) files."""
+    from domains.sources import walk
     from translate.errors import UserError
 
     source, target = Path(input), Path(output)
     if source.is_dir():
-        found = sorted(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        found = [p for p in walk(source) if p.suffix.lower() in suffixes]
         pairs = [(p, target / p.relative_to(source)) for p in found]
     elif source.is_file():
         if source.suffix.lower() not in suffixes:

@@ -44,6 +44,9 @@ def cyclegan(
         ema: share of the averaged weights that a step keeps (UVCGANv2: 0.9999).
     """
 
+    from translate.errors import fraction
+
+    fraction(ema=ema)
     own = dict(cycle=cycle, identity=identity, back=back, pairs=pairs, adv=adv, queue=queue, penalty=penalty, ema=ema)
 
     def system(p: Parts):

@@ -48,7 +48,9 @@ def evaluate(
     from recipes import kinds
     from recipes.translator import saved_config
     from translate.checkpoint import write_file
+    from translate.errors import at_least
 
+    at_least(1, tests=1 if tests is None else tests)
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
     folder = Path(run)
@@ -75,6 +77,8 @@ def sides(folder, args: dict, a=None, b=None, domains=None) -> dict[str, str]:
     from recipes.translator import bundle_folder, read_json
     from translate.errors import UserError
 
+    if not args.keys() & {"a", "domains"}:
+        raise UserError(f"{folder} translates nothing: of a generator scripts/results.py scores the samples")
     if not args.get("domains"):
         return {"a": a or args["a"], "b": b or args["b"]}
     keys = list(read_json(bundle_folder(folder) / "config.json").get("domains", {}))
@@ -219,7 +223,7 @@ def tested(translator, specs: dict[str, str], ways: list[tuple[str, str]], tests
     pair, sides = set(specs) == {"a", "b"}, dict.fromkeys(side for way in ways for side in way)
     kind = kinds.of(translator.domains[ways[0][1]])
     files = {side: kinds.keep(find(specs[side], side if pair else "", option(side)), kind, side) for side in sides}
-    most = tests or (kind.MANY if len(sides) > 2 else None)
+    most = kind.MANY if tests is None and len(sides) > 2 else tests
     if not most:
         return kind, files, "test files"
     for found in files.values():

@@ -138,7 +138,8 @@ def gan(
     if tricks and model not in CLASSIC:
         raise UserError(f"--tricks {tricks[0]}: {model} takes none; of these models they are: {', '.join(CLASSIC)}")
     full = budget == "full" or (budget == "auto" and torch.cuda.is_available())
-    steps = steps or (50_000 if full else 2000)
+    if steps is None:
+        steps = 50_000 if full else 2000
     wasserstein = model in WASSERSTEIN  # without momentum: arXiv:1704.00028, algorithm 1; RMSProp in arXiv:1701.07875
     at_least(1, steps=steps, width=width, noise=noise)
     at_least(0, lr=lr or 0, lr_d=lr_d or 0, seed=seed)
@@ -152,8 +153,9 @@ def gan(
     x = sources["x"]
     kind = kinds.of(x.domain)
     hurried = not full and isinstance(x.domain, Tokens)  # a word's logit has a long way to go from evenness
-    lr = lr or (1e-4 if full and wasserstein else 2e-3 if hurried else 2e-4)
-    lr_d = lr_d or lr / SLOWER.get(model, 1)
+    if lr is None:
+        lr = 1e-4 if full and wasserstein else 2e-3 if hurried else 2e-4
+    lr_d = lr / SLOWER.get(model, 1) if lr_d is None else lr_d
     network, judge = {
         Tokens: (sequences.Sentences, lambda: kind.WriterJudge()),
         Mels: (sequences.Voices, lambda: kind.SpokenJudge()),
@@ -165,7 +167,8 @@ def gan(
         raise UserError(
             "--tricks virtual: this generator has no batch norm; leave it out, or choose dcgan and pictures"
         )
-    batch = batch or (64 if network is models.Parts and model not in MADE else 16)
+    if batch is None:
+        batch = 64 if network is models.Parts and model not in MADE else 16
     if batch < 2 or (model == "pacgan" or "packing" in tricks) and batch % models.PACKED:
         raise UserError(f"--batch {batch}: it must be at least 2, and a multiple of {models.PACKED} for packs")
     parts = network(sources, batch, width, noise, OBJECTIVES[adv] if adv else None, frozenset(tricks))

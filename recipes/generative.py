@@ -61,7 +61,8 @@ def open_collection(
         files, sentences = describe(files, seed)
     short, colour, _ = survey(files.train)
     sizes = [s for s in range(16, 257, 4) if s % 2 ** halvings(s) == 0]  # sides that halve evenly
-    size = size or max(s for s in sizes if s <= max(16, min(128 if full else 64, short)))
+    if size is None:
+        size = max(s for s in sizes if s <= max(16, min(128 if full else 64, short)))
     if size not in sizes:
         raise UserError(
             f"--size {size}: the side must halve evenly until it is 4 to 7 pixels: {', '.join(map(str, sizes))}"

@@ -26,6 +26,9 @@ OLD_FLAGS = {
 }  # fmt: skip
 
 
+KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
 def main(recipe: Callable, argv: list[str] | None = None, words: tuple[str, ...] = ()) -> None:
     """Runs a recipe's command line and exits: 0 done, 2 a user's mistake, 130 / 143 after SIGINT / SIGTERM.
 
@@ -120,10 +123,33 @@ def _parser(function: Callable):
     class Help(DefaultHelpFormatter, RawDescriptionHelpFormatter):
         """The description's lines stay lines."""
 
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None):
+            raise UserError(_sentence(message, [*self._option_string_actions])) from ex
+
     about = inspect.cleandoc(function.__doc__.split("Args:")[0])
-    parser = ArgumentParser(prog=f"{function.__name__}.py", description=about, formatter_class=Help)
+    parser = Parser(prog=f"{function.__name__}.py", description=about, formatter_class=Help)
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config writes it")
     return parser
+
+
+def _sentence(message: str, options: list[str]) -> str:
+    """What the library says of a command line that it cannot read, for people."""
+    import difflib
+    import re
+
+    key, value = re.search(r'key "(\w+)"', message), re.findall(r"(?:Got|Given) value: (.*)", message)
+    wanted = re.search(r"Literal\[(.*?)\]|<class '(\w+)'>", message)
+    if key and value and wanted:
+        choices, kind = wanted.groups()
+        said = f"one of {choices.replace(chr(39), '')}" if choices else KINDS.get(kind, kind)
+        return f"--{key[1]} {value[-1]}: it must be {said}"
+    if unknown := re.match(r"unrecognized arguments: (\S+)", message):
+        near = difflib.get_close_matches(unknown[1].split("=")[0], options, 3)
+        return f"{unknown[1]}: there is no such option; " + (
+            f"the nearest names are {', '.join(near)}" if near else "--help lists all"
+        )
+    return f"{' '.join(message.split())[:200]}; --help lists the options"
 
 
 def parse(recipe: Callable, argv: list[str]):
@@ -228,7 +254,8 @@ def run(
         if stopped:
             sys.stderr.write("\nstopped, everything is saved: repeat the command to go on\n")
         else:
-            print(f"done: open {out / 'index.html'}, or {recipe.then.format(out=out)}")
+            quoted = shlex.quote(str(out))
+            print(f"done: open {out / 'index.html'}, or {recipe.then.format(out=quoted)}")
     return 128 + stopped if stopped else 0
 
 
@@ -270,7 +297,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
 
 
 def claim(out: Path, facts: dict) -> None:
-    """Writes config.yaml into a new run folder; refuses one that another command made."""
+    """Writes config.yaml into a new run folder; refuses one in which another command has begun to train."""
     import yaml
 
     from translate.checkpoint import reason, write_file
@@ -285,7 +312,7 @@ def claim(out: Path, facts: dict) -> None:
         except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read: choose another --out, or delete the folder") from error
         differing = [k for k in old | new if old.get(k) != new.get(k) and k != "steps"]
-        if differing:
+        if differing and (out / "stats.jsonl").exists():
             said = "; ".join(f"{k} was {old.get(k)}, now {new.get(k)}" for k in differing[:4])
             raise UserError(f"{out} is another run ({said}): repeat its command to resume it, or choose another --out")
     elif out.exists() and (out.is_file() or any(p.is_file() for p in out.rglob("*"))):

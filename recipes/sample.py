@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 
 def sample(
@@ -15,7 +16,7 @@ def sample(
     truncation: float = 1.0,
     interpolate: int = 0,
     arithmetic: str | None = None,
-    which: str = "best",
+    which: Literal["best", "final"] = "best",
     device: str = "auto",
 ) -> None:
     """Draw from a run of scripts/gan.py or scripts/seqgan.py, or from several that take turns.
@@ -110,7 +111,7 @@ def as_picture(X, turns: list, path: Path) -> None:
         if not cv2.imwrite(str(path), sheet[..., ::-1]):
             raise OSError("it could not be encoded")
     except cv2.error as error:
-        raise OSError(str(error)) from error
+        raise OSError("there is no such format") from error
 
 
 def as_sound(X, turns: list, path: Path, pause: float = 0.2) -> None:

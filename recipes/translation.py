@@ -209,6 +209,7 @@ def translation(
     from translate.errors import at_least
     from translate.recipe import Recipe, Run, intervals
 
+    at_least(0, seed=seed)  # data are drawn by it
     if budget == "auto":
         budget = "full" if torch.cuda.is_available() else "laptop"
     kind, data = open_data(a, b, size, budget == "full", seed, augment)
@@ -225,9 +226,7 @@ def translation(
     n["lr_d"] = n["lr"] if n["lr_d"] is None else n["lr_d"]
     weights = [key for key in own if not isinstance(n[key], str)]
     at_least(1, **{key: n[key] for key in ("steps", "batch", "width", "layers", "scales") if key in n})
-    at_least(
-        0, micro=micro, seed=seed, **{key: n[key] for key in ("blocks", *weights, "pool", "lr", "lr_d") if key in n}
-    )
+    at_least(0, micro=micro, **{key: n[key] for key in ("blocks", *weights, "pool", "lr", "lr_d") if key in n})
     n |= dict(size=first.size, micro=micro, augment=augment, precision=precision, seed=seed, budget=budget)
 
     run = Run(

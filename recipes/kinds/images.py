@@ -46,9 +46,9 @@ def folders(files: dict[str, Files], size: int | None, full: bool, seed: int) ->
     """size: side of the training crop; None: that of the smaller pictures, at most 256 with a GPU, 128 without."""
     surveys = {side: survey(found.train) for side, found in files.items()}
     short = min(s for s, _, _ in surveys.values())
-    size = size or min(256 if full else 128, short - short % 4)
-    if size < 16 or size % 4:
-        raise UserError(f"--size {size}: the side of the training crop must be a multiple of 4, at least 16 pixels")
+    size = min(256 if full else 128, short - short % 4) if size is None else size
+    if not 16 <= size <= 4096 or size % 4:
+        raise UserError(f"--size {size}: the side of the training crop must be a multiple of 4, 16 to 4096 pixels")
     # small uniform pictures (digits, emoji) are trained on as they are; of others a crop shows most, so that strokes stay visible
     uniform = all(same for _, _, same in surveys.values()) and short <= 96
     scale = size if uniform else min(max(short, size), size * 3 // 2)

@@ -44,7 +44,7 @@ TRANSCRIPTS = "transcripts.csv"  # columns file, text; in the folder of a test f
 
 def folders(files: dict[str, Files], size: int | None, full: bool, seed: int) -> dict[str, Folder]:
     """size: frames of the training crop, 11.6 ms each; None: 64, as CycleGAN-VC2 takes."""
-    size = size or 64
+    size = 64 if size is None else size
     if size < 16 or size % 4:
         raise UserError(f"--size {size}: the frames of a training crop must be a multiple of 4, at least 16")
     return {side: Folder(Domain(size, *survey(found.train)), found, seed) for side, found in files.items()}

@@ -126,6 +126,7 @@ def test_built_in_sets():
 def test_unknown_names_list_the_nearest(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_ROOT, raising=False)
     refused("vangoh", "b", r"--b vangoh: no such file, folder or set; the nearest names are vangogh.* --data_root")
+    refused("", "a", "--a: its value is empty")
     refused("qqqq", "a", "the nearest names are digits, modern, old, photos, rms, slt, vangogh")
     touch(tmp_path, "images/monet/1.png", "digits/mnist2usps.npz")
     monkeypatch.setenv(DATA_ROOT, str(tmp_path))

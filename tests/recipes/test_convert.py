@@ -65,6 +65,7 @@ def photos(tmp_path) -> Path:
     )
     cv2.imwrite(str(folder / "flat.bmp"), draw(5, 3, 8))
     (folder / "notes.txt").write_text("no picture")
+    (folder / "._a.png").write_bytes(b"what a Mac writes beside it")
     return folder
 
 
@@ -93,7 +94,8 @@ def files(folder: Path) -> list[str]:
 def test_a_folder_keeps_names_sizes_depths_and_channels(run, photos, tmp_path, to, capsys):
     assert call(run, photos, tmp_path / "out", "--to", to) == 0
     assert files(tmp_path / "out") == NAMES
-    assert "8 translated into" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "8 translated into" in said.out and not said.err, "hidden files are nobody's"
     for name in NAMES:
         before, after = probe(photos / name), probe(tmp_path / "out" / name)
         assert after == before, name

@@ -100,8 +100,9 @@ def test_a_method_with_one_translation_has_no_style(pictures, tmp_path):
     )
     bundle.export(tmp_path / "plain", recipe.system(), recipe, 1, {})
     source = paint(tmp_path / "in.png", draw(20, 24, 1))
-    with pytest.raises(UserError, match="plain gives an input one translation; munit gives it many"):
-        convert(str(tmp_path / "plain"), str(source), str(tmp_path / "x.png"), style=str(source), device="cpu")
+    for option, value in (("style", str(source)), ("seed", 3)):
+        with pytest.raises(UserError, match=f"--{option} {value}: plain gives an input one translation; munit gives"):
+            convert(str(tmp_path / "plain"), str(source), str(tmp_path / "x.png"), device="cpu", **{option: value})
 
 
 @pytest.mark.parametrize("kind, sides", [("tokens", ("old", "modern")), ("mels", ("slt", "rms"))])

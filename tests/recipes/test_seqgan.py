@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from domains.metrics import text as judges
+from recipes.convert import convert
+from recipes.evaluate import evaluate
 from recipes.results import results
 from recipes.sample import sample
 from recipes.seqgan import seqgan
@@ -53,6 +55,12 @@ def test_sentences_are_drawn(trained, tmp_path, capsys):
     assert call(sample, trained, "--n", 2, "--interpolate", 3, "--out", "-", "--device", "cpu") == 0
     assert len(capsys.readouterr().out.splitlines()) == 2 * 4
     assert "without labels" in refused(capsys, call(sample, trained, "--label", 3, "--device", "cpu"))
+
+
+def test_what_draws_translates_nothing(trained, capsys):
+    said = refused(capsys, call(convert, trained, "-", "--device", "cpu"))
+    assert said == "what seqgan made translates nothing: scripts/sample.py draws from it"
+    assert "translates nothing: of a generator scripts/results.py" in refused(capsys, call(evaluate, trained))
 
 
 def test_collapse_is_seen():

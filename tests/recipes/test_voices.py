@@ -194,6 +194,7 @@ def test_transcripts_are_found_beside_the_files(tmp_path):
 @pytest.mark.parametrize(
     "argv, said",
     [
+        (["--size", "0"], "--size 0: the frames of a training crop must be a multiple of 4"),
         (["--size", "18"], "--size 18: the frames of a training crop must be a multiple of 4"),
         (["--generator", "unet"], "--generator unet: of voices it is gated, masked or 212d"),
         (["--critic", "vgg"], "--critic vgg: of voices it is patch"),
