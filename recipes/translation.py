@@ -44,7 +44,16 @@ class Parts:
     def critic(self, domain, classes: int = 1):
         numbers = self.numbers("critic", "width", "layers", "scales", "spectral")
         critic = self.kind.critic(domain, **numbers, classes=classes)
+        if self.n.get("diffaugment"):
+            critic = self.augmenting(critic)
         return self.remembering(critic) if self.n.get("queue") else critic
+
+    def augmenting(self, critic):
+        from translate.errors import UserError
+
+        if not hasattr(self.kind, "diffaugment"):
+            raise UserError(f"--diffaugment: it is for pictures, not for {self.kind.ITEMS}; leave it out")
+        return self.kind.diffaugment(critic)
 
     def remembering(self, critic):
         from translate.errors import UserError
@@ -168,6 +177,7 @@ def translation(
     layers: int | None = None,
     scales: int = 1,
     spectral: bool = False,
+    diffaugment: bool | None = None,
     augment: str | None = None,
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     seed: int = 0,
@@ -198,6 +208,8 @@ def translation(
         layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
         scales: patch critics, each on an item of half the last one's size.
         spectral: spectral normalisation in the patch critics.
+        diffaugment: the critics see pictures shifted and with a hole, data and translations alike, so that they cannot learn a few
+            hundred by heart (arXiv:2006.10738). Pictures: yes where left out.
         augment: of pictures: a pipeline that albumentations.save wrote (.json or .yaml), ahead of random crops and mirrors.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order, augmentation and noise.
@@ -217,7 +229,7 @@ def translation(
     first = next(iter(domains.values()))
     said = dict(
         steps=steps, batch=batch, lr=lr, lr_d=lr_d, pool=pool, generator=generator, width=width, blocks=blocks,
-        critic=critic, layers=layers, scales=scales, spectral=spectral,
+        critic=critic, layers=layers, scales=scales, spectral=spectral, diffaugment=NONE if critic == NONE else diffaugment,
     ) | own  # fmt: skip
     suits = kind.numbers(first, budget == "full")
     suits = dict(pairs=0.0) | suits | dict(restore=suits["cycle"])  # restore and cycle are distances to the input
