@@ -24,6 +24,7 @@ from translate.modules.cycle import Pair
 from translate.modules.noise import ToCode
 from translate.nets import dcgan
 from translate.nets.attention import AdaptiveDecoder, Attending, AttendingCritic
+from translate.nets.diffaugment import diffaugment as diffaugment  # a name of this kind
 from translate.nets.layers import init_gan
 from translate.nets.projected import Features
 from translate.nets.resnet import Residual
