@@ -45,5 +45,5 @@ def cogan(
 
     return translation(
         "CoGAN", "Liu et al. 2016, arXiv:1606.07536", system, own, a, b, batch=batch, lr=lr,
-        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, **numbers,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, **numbers,
     )  # fmt: skip

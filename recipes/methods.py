@@ -168,7 +168,7 @@ def aligned(
     own = dict(critic_z=critic_z, critic_steps=critic_steps)
     return translation(
         "Aligned codes", "after Shen et al. 2017, arXiv:1705.09655", system, own, a, b,
-        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, pool=NONE, **numbers,
     )  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def crossaligned(
     own = dict(critic_z=critic_z, critic_steps=critic_steps)
     return translation(
         "Cross-aligned auto-encoders", "Shen et al. 2017, arXiv:1705.09655", system, own, a, b,
-        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, pool=NONE, **numbers,
     )  # fmt: skip
 
 
@@ -257,7 +257,7 @@ def arae(
     own = dict(noise=noise, critic_z=critic_z, critic_steps=critic_steps, match=match, blur=blur, clip=clip)
     return translation(
         "Adversarially regularised auto-encoders", "Zhao et al. 2018, arXiv:1706.04223", system, own, a, b, lr=lr,
-        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, pool=NONE, **numbers,
     )  # fmt: skip
 
 
@@ -278,7 +278,7 @@ def reversal(a: str = "photos", b: str = "vangogh", critic_z: float = 0.1, **num
 
     return translation(
         "Aligned codes, gradient reversal", "after Ganin et al. 2016, arXiv:1505.07818", system, dict(critic_z=critic_z), a, b,
-        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+        generator=NONE, critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, pool=NONE, **numbers,
     )  # fmt: skip
 
 
@@ -411,7 +411,7 @@ def ugatit(
     own = dict(cycle=cycle, identity=identity, cam=cam, adv=adv)
     return translation(
         "U-GAT-IT", "Kim et al. 2020, arXiv:1907.10830", system, own, a, b,
-        generator=NONE, critic=NONE, scales=NONE, spectral=NONE, **numbers,
+        generator=NONE, critic=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, **numbers,
     )  # fmt: skip
 
 
@@ -450,7 +450,7 @@ def inpaint(
     own = dict(share=share, halves=halves)
     recipe = translation(
         "Inpainting", "Torbunov et al. 2022, arXiv:2203.02557", system, own, a, b,
-        critic=NONE, layers=NONE, scales=NONE, spectral=NONE, pool=NONE, **numbers,
+        critic=NONE, layers=NONE, scales=NONE, spectral=NONE, diffaugment=NONE, pool=NONE, **numbers,
     )  # fmt: skip
     return replace(recipe, judge=None)  # of translations, and it makes none
 

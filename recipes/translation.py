@@ -177,7 +177,7 @@ def translation(
     layers: int | None = None,
     scales: int = 1,
     spectral: bool = False,
-    diffaugment: bool | None = None,
+    diffaugment: bool = False,
     augment: str | None = None,
     precision: Literal["auto", "bf16", "fp32"] = "auto",
     seed: int = 0,
@@ -208,8 +208,8 @@ def translation(
         layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
         scales: patch critics, each on an item of half the last one's size.
         spectral: spectral normalisation in the patch critics.
-        diffaugment: the critics see pictures shifted and with a hole, data and translations alike, so that they cannot learn a few
-            hundred by heart (arXiv:2006.10738). Pictures: yes where left out.
+        diffaugment: critics see pictures recoloured, shifted and with a hole, data and translations alike, so that they cannot learn
+            a few hundred by heart (arXiv:2006.10738). It helps where the sides are alike (two vendors' emoji), harms line art.
         augment: of pictures: a pipeline that albumentations.save wrote (.json or .yaml), ahead of random crops and mirrors.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order, augmentation and noise.
@@ -229,7 +229,7 @@ def translation(
     first = next(iter(domains.values()))
     said = dict(
         steps=steps, batch=batch, lr=lr, lr_d=lr_d, pool=pool, generator=generator, width=width, blocks=blocks,
-        critic=critic, layers=layers, scales=scales, spectral=spectral, diffaugment=NONE if critic == NONE else diffaugment,
+        critic=critic, layers=layers, scales=scales, spectral=spectral, diffaugment=diffaugment,
     ) | own  # fmt: skip
     suits = kind.numbers(first, budget == "full")
     suits = dict(pairs=0.0) | suits | dict(restore=suits["cycle"])  # restore and cycle are distances to the input

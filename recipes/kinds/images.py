@@ -77,7 +77,6 @@ def numbers(domain: Domain, full: bool) -> dict:
         blocks=9 if full else 4,
         critic="patch" if full or small else "vgg",
         layers=1 if domain.size == 32 else 2 if small else 3,
-        diffaugment=32 < domain.size <= 64,
     )
 
 

@@ -1,5 +1,5 @@
 """Critics of few pictures know them by heart soon, and then tell a generator nothing. DiffAugment (Zhao 2020, arXiv:2006.10738): data
-and fakes alike are shifted and lose a square before a critic looks, and gradients pass. Its colours are left out."""
+and fakes alike change their colours, are shifted and lose a square before a critic looks, and gradients pass."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from ..sample import Sample
 
 
 def diffaugment(critic: nn.Module) -> nn.Module:
-    """The same critic, which sees each picture shifted and with a hole while it trains."""
+    """The same critic, which sees each picture changed while it trains."""
     critic.register_forward_pre_hook(
         lambda critic, args: (
-            (Sample(holed(shifted(args[0].x)), label=args[0].label), *args[1:]) if critic.training else None
+            (Sample(holed(shifted(coloured(args[0].x))), label=args[0].label), *args[1:]) if critic.training else None
         )
     )
     return critic
+
+
+def coloured(x: Tensor) -> Tensor:
+    """[B,C,H,W], each of another brightness (by up to 0.5), saturation (0 to 2 times) and contrast (0.5 to 1.5 times)."""
+    brighter, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device)
+    x = x + brighter - 0.5
+    x = torch.lerp(x.mean(1, keepdim=True), x, 2 * saturation)
+    return torch.lerp(x.mean((1, 2, 3), keepdim=True), x, contrast + 0.5)
 
 
 def shifted(x: Tensor) -> Tensor:
