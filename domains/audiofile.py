@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,10 +98,15 @@ def write(wave: np.ndarray, origin: AudioOrigin, stem: Path) -> Path:
     )
     if not soundfile.check_format(form, subtype):  # FLAC holds no float
         subtype = soundfile.default_subtype(form)
+    part = path.with_name(f".{path.name}.part")  # a file is there whole or not at all
     try:
-        with soundfile.SoundFile(path, "w", origin.rate, 1, subtype, format=form) as file:
+        with soundfile.SoundFile(part, "w", origin.rate, 1, subtype, format=form) as file:
             for start in range(0, len(wave), BLOCK):
                 file.write(wave[start : start + BLOCK])
+        part.replace(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} could not be written ({reason(error)}): choose another output") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
     return path

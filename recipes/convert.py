@@ -83,7 +83,7 @@ def convert(
             failed += 1
             sys.stderr.write(f"skipped: {problem}\n")
     if failed == len(pairs):
-        raise UserError(f"nothing was translated: none of {len(pairs)} files could be read")
+        raise UserError(f"nothing was translated: {failed} of {failed} files were skipped")
     print(f"{len(pairs) - failed} translated into {output}" + (f", {failed} skipped" if failed else ""))
 
 

@@ -64,7 +64,7 @@ def sample(
             write(X, turns, path)
     except OSError as error:
         raise UserError(
-            f"--out {path} could not be written ({reason(error)}): give a path that ends in {suffix}"
+            f"--out {path} could not be written ({reason(error)}): choose another that ends in {suffix}"
         ) from error
     if out != "-":
         print(f"{len(turns)} {'lines' if len(turns[0]) > 1 else 'samples'}: {path}")
@@ -108,10 +108,12 @@ def as_picture(X, turns: list, path: Path) -> None:
     rows = n if k > 1 else max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
     sheet = rearrange(drawn, "(r m) k c h w -> (r h) (m k w) c", r=rows).round().byte().numpy()
     try:
-        if not cv2.imwrite(str(path), sheet[..., ::-1]):
-            raise OSError("it could not be encoded")
-    except cv2.error as error:
-        raise OSError("there is no such format") from error
+        done, content = cv2.imencode(path.suffix, sheet[..., ::-1])
+    except cv2.error:
+        done = False
+    if not done:
+        raise OSError("no known kind of picture")
+    path.write_bytes(content)
 
 
 def as_sound(X, turns: list, path: Path, pause: float = 0.2) -> None:

@@ -270,6 +270,16 @@ def test_ten_minutes_are_written(suffix, tmp_path):
     assert soundfile.info(path).frames == 600 * 8000
 
 
+def test_a_full_disk_leaves_no_piece_of_a_recording(tmp_path, monkeypatch):
+    def stop(file, samples):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", stop)
+    with pytest.raises(UserError, match="No space left on device"):
+        write(hum(0.2), AudioOrigin(16_000, 0), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_too_loud_is_turned_down_not_clipped(tmp_path):
     domain = Mels(vocoder="griffin-lim")
     s, origin = domain.load(record(tmp_path / "a.wav", hum(0.5)))

@@ -159,7 +159,7 @@ def test_where_no_file_is_readable_it_ends_with_two(run, tmp_path, capsys):
     for name in ("a.png", "b.jpg"):
         (tmp_path / "in" / name).write_bytes(b"")
     assert call(run, tmp_path / "in", tmp_path / "out") == 2
-    assert "nothing was translated: none of 2 files could be read" in capsys.readouterr().err
+    assert "nothing was translated: 2 of 2 files were skipped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("h, w", [(1, 1), (2, 90), (3, 5)])

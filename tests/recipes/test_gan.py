@@ -17,13 +17,14 @@ from domains.vocoders import HOP, RATE
 from recipes import launch, models
 from recipes.gan import ALL, LABELLED, MODELS, TRICKS, WRONG, gan
 from recipes.generative import SampleJudge
-from recipes.sample import between, sample
+from recipes.sample import as_picture, between, sample
 from recipes.sequences import Sentences, Voices
 from tests.cases import CPU
 from translate import bundle
 from translate.feed import batches
 from translate.loop import Trainer, draws
 from translate.nets.improved import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
+from translate.sample import Sample
 
 EVERY = list(ALL)
 TINY = dict(steps=12, batch=8, width=4, noise=6, precision="fp32", budget="laptop")
@@ -293,6 +294,14 @@ def test_an_ensemble_takes_turns(drawing, tmp_path):
     assert draw(out, *asked, "--out", tmp_path / "one.png", "--n", 4) == 0
     two, one = (drawn(tmp_path / f"{name}.png") for name in ("two", "one"))
     assert np.array_equal(two[:, :28], one[:, :28]) and not np.array_equal(two[:, 28:], one[:, 28:])
+
+
+def test_a_picture_that_cannot_be_written_says_why(tmp_path):
+    drawn = [Sample(torch.zeros(1, 3, 4, 4))]
+    with pytest.raises(FileNotFoundError):
+        as_picture(None, drawn, tmp_path / "none" / "x.png")
+    with pytest.raises(OSError, match="no known kind of picture"):
+        as_picture(None, drawn, tmp_path / "x.qqq")
 
 
 def test_what_cannot_be_drawn(trained, tmp_path, capsys):

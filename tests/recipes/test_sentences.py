@@ -190,7 +190,7 @@ def test_pipes_refuse_what_is_not_text(trained, tmp_path, capsys, monkeypatch):
     assert said.endswith("exists already: --force overwrites it") and (tmp_path / "there.txt").read_text() == "kept"
     (tmp_path / "empty.txt").write_text("\n\n")
     said = refused(capsys, call(convert, trained, tmp_path / "empty.txt", tmp_path / "o.txt", "--device", "cpu"))
-    assert "none of 1 files could be read" in said
+    assert "1 of 1 files were skipped" in said
 
 
 def test_scores_stand_beside_the_floors(trained, tmp_path, capsys, monkeypatch):
