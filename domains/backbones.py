@@ -166,6 +166,7 @@ def word_embeddings(folder: str, table: Tensor, domain: Tokens, otherwise: Tenso
 
 
 def _refused(folder: str, error: Exception) -> UserError:
+    why = reason(error) if Path(folder).is_dir() else "no such folder"
     return UserError(
-        f"--backbone {folder}: no model of transformers can be read there ({reason(error)}); give a folder that save_pretrained wrote"
+        f"--backbone {folder}: no model of transformers can be read there ({why}); give a folder that save_pretrained wrote"
     )

@@ -25,6 +25,7 @@ BUILTIN = {
 NAMED = (".npz", ".txt")  # a set that is one file is called by its name without these
 # what the test files' folder or file is called, where the training files' is called train
 HELD = ("test", "eval", "dev")
+CLASSES = 10_000  # at most: a class is an input of its own
 DATA_ROOT = "UNPAIRED_DATA"  # environment variable; --data_root sets it
 
 
@@ -189,8 +190,12 @@ def _npz(path: Path, side: str) -> Files:
         )
         raise UserError(f"{path} has no array {names['train']}: it must hold {wanted}")
     for split in labels.keys() & arrays.keys():
-        if labels[split].shape != arrays[split].shape[:1] or labels[split].dtype.kind not in "iu":
-            raise UserError(f"{path}: the classes of {names[split]} must be one whole number a picture")
+        found = labels[split]
+        whole = found.shape == arrays[split].shape[:1] and found.dtype.kind in "iu"
+        if not whole or found.size and not 0 <= found.min() <= found.max() < CLASSES:
+            raise UserError(
+                f"{path}: the classes of {names[split]} must be one whole number a picture, from 0 on and below {CLASSES}"
+            )
     for split, array in arrays.items():
         shape = list(array.shape)
         if (

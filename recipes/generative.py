@@ -93,7 +93,8 @@ class SampleJudge:
         """n: samples; 500 digits, 150 of other pictures, whose network is a hundred times larger. described: digits that
         domains/described.py coloured. net: a feature network that is loaded already."""
         self.x, self.described = x, described
-        self.digits = x.labels is not None and x.domain.size == DIGIT and (described or x.domain.channels == 1)
+        classes = 0 if x.labels is None else int(x.labels.max()) + 1
+        self.digits = 0 < classes <= CLASSES and x.domain.size == DIGIT and (described or x.domain.channels == 1)
         self.n = n or (500 if self.digits else 150)
         selects = "FID, digits-cnn" if self.digits else "KID, EfficientNet-Lite0"
         if described:
@@ -125,7 +126,8 @@ class SampleJudge:
             return (self.as_told if self.digits else self.by_name)(system, data["c"])
         c = None
         if "c" in data:
-            c = data["c"].domain.of(torch.arange(self.n, device=next(system.parameters()).device) % CLASSES)
+            labels = data["c"].domain
+            c = labels.of(torch.arange(self.n, device=next(system.parameters()).device) % labels.classes)
         drawn = []
         for rows in torch.arange(self.n).split(100):
             s = system.draw(len(rows), None if c is None else c[rows])

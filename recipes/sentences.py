@@ -107,7 +107,7 @@ def sentences(
     n = NUMBERS[generator] | reading | {key: value for key, value in given.items() if value is not None}
     batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs", "entropy")} | dict(penalty=penalty)
-    at_least(1, words=words, **{key: n[key] for key in ("steps", "batch", "width", "kernel")})
+    at_least(1, **{key: n[key] for key in ("steps", "batch", "width", "kernel")})
     at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")

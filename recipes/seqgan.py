@@ -65,7 +65,7 @@ def seqgan(
 
     warm = round(0.8 * steps) if warm is None else warm
     ahead = steps // 10 if ahead is None else ahead
-    at_least(1, steps=steps, rollouts=rollouts, words=words, batch=batch, width=width, layers=layers)
+    at_least(1, steps=steps, rollouts=rollouts, batch=batch, width=width, layers=layers)
     at_least(0, warm=warm, ahead=ahead, likelihood=likelihood, lr=lr, lr_d=lr_d, seed=seed)
     if isinstance(data, str):
         files = {"x": kinds.keep(find(data, "", "--data"), kind, "x")}

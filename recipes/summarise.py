@@ -79,7 +79,7 @@ def summarise(
     from translate.systems.summarise import RewardedSummarise, Summarise
 
     warm = round(0.75 * steps) if warm is None else warm
-    at_least(1, steps=steps, words=words, batch=batch, width=width, kernel=kernel)
+    at_least(1, steps=steps, batch=batch, width=width, kernel=kernel)
     at_least(4, size=size, short=short)
     weights = dict(pairs=pairs, cycle=cycle, critic=critic, penalty=penalty)
     at_least(0, warm=warm, blocks=blocks, lr=lr, lr_d=lr_d, entropy=entropy, seed=seed, **weights)

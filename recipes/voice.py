@@ -81,6 +81,8 @@ def voice(
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
     if domains and method == "cycle":
         raise UserError("--domains: --method cycle is between two voices; give --method disentangle")
+    if method == "disentangle" and generator not in (None, "gated"):
+        raise UserError(f"--generator {generator}: of --method disentangle it is gated; leave it out")
     numbers = dict(
         steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, generator=generator, width=width, blocks=blocks,
         precision=precision, seed=seed, budget=budget,

@@ -227,7 +227,9 @@ class Side:
 
     @cached_property
     def digits(self) -> DigitJudge | None:
-        return DigitJudge(self.run, self.files, self.train) if "train" in self.files.labels else None
+        labels = self.files.labels.get("train")
+        known = labels is not None and labels.max() < 10 and {x.shape[1:] for x in self.train} == {(28, 28)}
+        return DigitJudge(self.run, self.files, self.train) if known else None
 
     def paired(self, other: Side) -> bool:
         names = [[item_name(i) for i in side.files.test] for side in (self, other)]

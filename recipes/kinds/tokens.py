@@ -18,7 +18,7 @@ from domains.tokens import Tokens as Domain
 from domains.tokens import read_lines, train_tokenizer, with_phrases
 from domains.windows import fit
 from recipes.kinds import directions, share
-from translate.errors import UserError
+from translate.errors import UserError, at_least
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
 from translate.nets.attention import Attending
@@ -59,6 +59,7 @@ def folders(
 ) -> dict[str, Folder]:
     """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr. cut: sides of documents,
     whose lines lose what is beyond so many tokens. joined: two words that one of the other side stands for are one token."""
+    at_least(4, words=words)  # three are special ones
     size = 20 if size is None else size
     if size < 2:
         raise UserError(f"--size {size}: the most tokens that a sentence may have must be at least 2")

@@ -176,5 +176,5 @@ def test_it_trains_and_travels_without_its_folder(generator, folder, tmp_path):
 def test_what_is_no_model_is_refused(tmp_path, capsys):
     said = refused(capsys, run("--backbone", tmp_path, recipe=sentences))
     assert said.startswith(f"--backbone {tmp_path}: no model of transformers can be read there")
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="can be read there .no such folder.; give"):
         backbones.described(str(tmp_path / "none"))

@@ -112,7 +112,7 @@ def test_one_collection_in_an_npz(tmp_path):
         2,
         3,
     ]
-    for bad in (y[:3], y + 0.5, y[:, None]):
+    for bad in (y[:3], y + 0.5, y[:, None], y - 1, y * 10_000):
         np.savez(tmp_path / "bad.npz", x_train=x, y_train=bad)
         with pytest.raises(UserError, match="the classes of x_train must be one whole number a picture"):
             find(str(tmp_path / "bad.npz"), "")

@@ -198,6 +198,8 @@ def test_files_that_cannot_be_trained_on(content, message, tmp_path):
 def test_sentences_have_two_tokens_at_least(size, tmp_path):
     with pytest.raises(UserError, match=f"--size {size}: the most tokens that a sentence may have"):
         opened(tmp_path, "\n".join(TEXT), size=size)
+    with pytest.raises(UserError, match="--words 3: it must be at least 4"):
+        opened(tmp_path, "\n".join(TEXT), words=3)
 
 
 def test_sentences_that_are_too_long_are_counted_and_left_out(tmp_path, capsys):

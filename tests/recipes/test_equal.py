@@ -137,6 +137,21 @@ def test_what_is_drawn_as_asked_is_counted(model, key):
         assert scores["colour"] == scores["style"] == 1 and scores["score"] == pytest.approx(1 - scores["as told"])
 
 
+@pytest.mark.parametrize("classes, side, digits", [(3, 16, False), (26, 28, False), (3, 28, True)])
+def test_collections_have_any_number_of_classes(classes, side, digits, tmp_path, monkeypatch):
+    """Each is drawn in turn, and what is no digit is not taken for one."""
+    pictures = np.random.default_rng(0).integers(0, 256, (52, side, side), np.uint8)
+    np.savez(tmp_path / "some.npz", x_train=pictures, y_train=np.arange(52) % classes)
+    monkeypatch.setattr(judges, "efficientnet_lite0", lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, 16)))
+    recipe = gan(data=str(tmp_path / "some.npz"), model="cgan", steps=2, batch=8, width=4)
+    judge, know, asked = SampleJudge(recipe.data["x"], n=60), Recite(recipe), []
+    assert judge.digits == digits
+    know.find = lambda told: asked.append(told.label.item()) or 0
+    judge.net = judge.net or (None if not digits else judges.DigitClassifier())
+    judge(know, recipe.data)
+    assert set(asked) == set(range(classes))
+
+
 def test_a_sample_is_found_by_its_name(tmp_path, monkeypatch):
     """Who knows the pictures by heart is found each time; one picture for all names, once."""
     rng = np.random.default_rng(0)

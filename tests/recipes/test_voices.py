@@ -104,6 +104,12 @@ def test_both_methods_train_and_convert(method, voices, tmp_path, capsys):
     assert wave.shape == (4800,) and np.isfinite(wave).all()
 
 
+def test_an_auto_encoder_is_gated(capsys):
+    with pytest.raises(SystemExit) as left:
+        launch.main(voice, ["--method", "disentangle", "--generator", "212d"])
+    assert left.value.code == 2 and "--generator 212d: of --method disentangle it is gated" in capsys.readouterr().err
+
+
 def test_planes_are_between_two_voices(voices, tmp_path, capsys):
     argv = ["--domains", *(str(voices / f"train{side}") for side in "ABA"), *TINY, "--out", str(tmp_path / "x")]
     with pytest.raises(SystemExit) as left:
