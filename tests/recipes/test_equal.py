@@ -142,7 +142,9 @@ def test_collections_have_any_number_of_classes(classes, side, digits, tmp_path,
     """Each is drawn in turn, and what is no digit is not taken for one."""
     pictures = np.random.default_rng(0).integers(0, 256, (52, side, side), np.uint8)
     np.savez(tmp_path / "some.npz", x_train=pictures, y_train=np.arange(52) % classes)
-    monkeypatch.setattr(judges, "efficientnet_lite0", lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, 16)))
+    monkeypatch.setattr(
+        judges, "efficientnet_lite0", lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, 16))
+    )
     recipe = gan(data=str(tmp_path / "some.npz"), model="cgan", steps=2, batch=8, width=4)
     judge, know, asked = SampleJudge(recipe.data["x"], n=60), Recite(recipe), []
     assert judge.digits == digits
