@@ -145,10 +145,20 @@ def steps_of(out: Path) -> int | None:
 
 
 def floors_of(recipe: str, data: str) -> dict[str, dict[str, float]]:
-    """Of pictures, what costs nothing, and what real ones reach that no model was trained on."""
-    if recipe == "points":
-        return {}
+    """What costs nothing, and what real items reach that no model was trained on."""
     import torch
+
+    if recipe == "points":
+        from domains.points import world
+        from recipes.drawn import Handed
+        from recipes.planar import SAMPLES, PointJudge
+        from translate.sample import Sample
+
+        x = world(data)
+        square = (2 * torch.rand(SAMPLES, 2, generator=torch.Generator().manual_seed(0)) - 1) * x.domain.extent
+        sets = {"the density itself": x.preview(SAMPLES), "uniform over the square": Sample(square)}
+        rows = {name: PointJudge(x)(Handed(s), {}) for name, s in sets.items()}
+        return {name: {k: v for k, v in row.items() if k != "score"} for name, row in rows.items()}
 
     from domains.images import Images
     from recipes.generative import SampleJudge, open_collection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from math import log
+from math import log, pi
 
 import cv2
 import numpy as np
@@ -96,6 +96,16 @@ def test_a_sweep_that_is_stopped_stops(tmp_path, monkeypatch):
 def test_a_sweep_of_something_else(capsys):
     assert command(equal, "--recipe", "cyclegan") == 2
     assert "--recipe cyclegan: a sweep trains gan or points" in capsys.readouterr().err
+
+
+def test_modes_are_hit_by_chance_too():
+    """Three deviations around 25 points are 5 % of the square: 25 pi 0.15^2 / 36."""
+    density, uniform = floors_of("points", "grid25").values()
+    assert density["modes"] == uniform["modes"] == 25
+    assert density["high quality"] > 0.98 and uniform["high quality"] == pytest.approx(25 * pi * 0.15**2 / 36, abs=0.01)
+    assert floors_of("points", "lines")["the density itself"] == pytest.approx(
+        dict(distance=0, accuracy=0.5, JS=0), abs=1e-3
+    )
 
 
 def test_real_digits_are_nearest_to_real_digits():
