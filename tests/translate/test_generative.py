@@ -312,6 +312,22 @@ def test_a_code_is_heard_louder_than_what_is_left_to_chance():
     assert loud.noise == 2 and loud(Sample(torch.tensor([[1.0, 2.0]]))).x.tolist() == [[5.0, 3.0]]
 
 
+def test_infogan_by_hand():
+    """Both players raise the bounds, as far as they are weighed: minus weight times (log Q + entropy)."""
+    wide, body = Shift(), nn.Module()
+    wide.noise, body.forward = 7, lambda s: s.x
+    system = InfoGAN(X, wide, Critic(body, AuxiliaryClass(7, 2)), Posterior(7, 3, 2, width=4), weights=(0.5, 0.25))
+    z = system.noise(4)
+    system.noise = lambda n: z
+    category, continuous = (log_q.mean().item() for log_q in system.q.log_q(z.x, z.x[:, :5]))
+    for losses in (system.loss_d(z), system.loss_g(z)):
+        assert losses["information_category"].item() == pytest.approx(-0.5 * (category + log(3)), rel=1e-5)
+        assert losses["information_values"].item() == pytest.approx(-0.25 * (continuous + 2 * log(2)), rel=1e-5)
+    with torch.no_grad():
+        system.q.out[-1].bias[-1] = -1e3
+    assert system.q.log_q(z.x, z.x[:, :5])[1].isfinite().all(), "however sure it is"
+
+
 def test_infogans_noise_holds_its_codes():
     class Wide(Shift):
         noise = 7

@@ -68,6 +68,18 @@ def test_stargan_by_hand():
     })  # fmt: skip
 
 
+def test_stargans_critic_is_held_flat_between_data_and_fakes_of_the_wanted_class(monkeypatch):
+    domain, seen = Images(size=4, channels=1), []
+    monkeypatch.setattr("translate.penalty.gradient", lambda *given: seen.append(given) or torch.tensor(2.0))
+    system = StarGAN({"x": domain, "y": domain}, Steps(), Names(2), least_squares, penalty=3.0, pool=0)
+    batch = dict(x=plane(0.5), y=plane(-0.5))
+    system.loss_g(**batch)
+    assert system.loss_d(**batch)["penalty"] == 3 * 2
+    ((critic, real, fake, asked),) = seen
+    assert critic is system.d and [s.x[:, 0, 0, 0].tolist() for s in (real, fake)] == [[0.5, -0.5], [1.5, -0.5]]
+    assert asked.label.tolist() == [1, 0]
+
+
 def test_the_cycle_joins_in_after_warm_steps():
     domain = Images(size=4, channels=1)
     system = StarGAN({"x": domain, "y": domain}, Steps(), Names(2), least_squares, warm=3, pool=0)

@@ -96,6 +96,8 @@ def test_with_its_surroundings_it_matters_where_a_position_lies(axes):
     means = {critic: [critic(Sample(code))[0].mean() for code in (x, mixed)] for critic in (alone, around)}
     torch.testing.assert_close(*means[alone])
     assert abs(means[around][0] - means[around][1]) > 1e-4
+    around(Sample(x.requires_grad_()))[0][0, -1].backward()
+    assert (x.grad[0, 0] != 0).sum() == 7**axes, "three to either side"
 
 
 def test_reversal_turns_the_encoders_gradient_alone():
