@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from translate.nets.sequence import END, PAD, UNKNOWN
 from translate.sample import Sample
 
+from .counterparts import edits
+
 Ids = Sequence[Sequence[int]]  # sentences, without their ends
 NEVER = 1e4  # nats
+AGAINST, LEAST = (0.75, 0.6), (0.15, 0.45)  # without matched sentences, chosen on reviews; with them, on verses
 MOST = 4000  # sentences that a channel is learnt from: more take longer and change little
 
 
@@ -22,21 +25,46 @@ class Rewriter(nn.Module):
     """A sentence x of a -> the sentence y of b that it most likely stands for: a noisy channel (Brown 1993), found by Viterbi's algorithm.
 
     y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + log p(x_t | y_t), with pairs of words counted in both
-    collections. p(x | y) begins with `substitutes` and is learnt from a alone, as a cipher's key is (Knight 2006, by Viterbi training):
-    without `against`, which says what a style is and not what a word means.
+    collections. p(x | y) begins with `substitutes`, with what is spelt by a rule of the two sides (`spellings`, where `words`, the
+    text of each id, is given), and with what words become in sentences of both sides that say nearly the same (`edits`), looked for
+    `matched` times: where styles say the same things, as sentiments do not. It is then learnt from a alone, as a cipher's key is (Knight 2006, by
+    Viterbi training): without `against`, which says what a style is and not what a word means.
     """
 
-    def __init__(self, a: Ids, b: Ids, vocabulary: int, against: float = 0.75, rounds: int = 4):
+    def __init__(
+        self,
+        a: Ids,
+        b: Ids,
+        vocabulary: int,
+        against: float | None = None,
+        rounds: int = 4,
+        matched: int = 0,
+        words: Sequence[str] = (),
+    ):
         super().__init__()
-        self.against, self.vocabulary = against, vocabulary
-        words, cost = substitutes(a, b, vocabulary)
-        self.register_buffer("words", torch.from_numpy(words), persistent=False)
-        self.register_buffer("cost", torch.from_numpy(cost), persistent=False)
+        self.against, self.vocabulary = AGAINST[matched > 0] if against is None else against, vocabulary
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
-        self._learn(a[:: -(-len(a) // MOST)], rounds)
+        spelt = spellings(a, b, words) if words else {}
+        offered = substitutes(a, b, vocabulary, least=LEAST[matched > 0], spelt=spelt)
+        for name, array in zip(("words", "cost"), offered):
+            self.register_buffer(name, torch.from_numpy(array), persistent=False)
+        some = a[:: -(-len(a) // MOST)]
+        for done in range(max(1, matched)):
+            if matched:
+                told = self.rewritten(a) if done else a
+                self.words, self.cost = map(torch.from_numpy, with_edits(*offered, edits(a, told, b, vocabulary)))
+            self._learn(some, rounds)
+
+    def rewritten(self, sentences: Ids) -> list[list[int]]:
+        out = []
+        for i in range(0, len(sentences), 500):
+            s = [torch.tensor([*s, END]) for s in sentences[i : i + 500]]
+            x = nn.utils.rnn.pad_sequence(s, batch_first=True, padding_value=PAD)
+            out += [row[: len(ids) - 1].tolist() for row, ids in zip(self(Sample(x, x != PAD)).x, s)]
+        return out
 
     def _learn(self, sentences: Ids, rounds: int, prior: float = 20.0) -> None:
-        """p(x | y): how often x came of y, beside `prior` words y whose x are as `substitutes` has them."""
+        """p(x | y): how often x came of y, beside `prior` words y whose x are as they were offered."""
         against, self.against = self.against, 0.0
         said = [torch.tensor([*s, END]) for s in sentences]
         offered, begin = self.cost < NEVER, (-self.cost).exp()
@@ -111,9 +139,17 @@ class Bigrams(nn.Module):
 
 
 def substitutes(
-    a: Ids, b: Ids, vocabulary: int, lean: float = 1.0, least: float = 0.15, most: int = 10
+    a: Ids,
+    b: Ids,
+    vocabulary: int,
+    lean: float = 1.0,
+    least: float = 0.15,
+    most: int = 10,
+    spelt: dict[tuple[int, int], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
+
+    spelt: {(word of a, word of b): what it costs by its spelling, where surroundings are the same}; further columns where it adds words.
 
     A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
     that lean to b may stand for it, where their surroundings are like its own. A substitute costs 2 + 6 (1 - cosine) before anything
@@ -132,7 +168,82 @@ def substitutes(
     n = best.shape[1]
     words[marks, 1 : 1 + n] = candidates[best]
     cost[marks, 1 : 1 + n] = np.where(found > least, 2 + 6 * (1 - found), NEVER)
+    row, column = ({int(word): i for i, word in enumerate(side)} for side in (marks, candidates))
+    found = {(x, y): c + 2 - 2 * cosines[row[x], column[y]] for (x, y), c in (spelt or {}).items() if x in row and y in column}
+    return offer(words, cost, found)
+
+
+def offer(words: np.ndarray, cost: np.ndarray, found: dict[tuple[int, int], float]) -> tuple[np.ndarray, np.ndarray]:
+    """With further candidates {(x, y): cost}; of two costs the lower."""
+    words, cost = words.copy(), cost.copy()
+    for (x, y), nats in found.items():
+        at = np.flatnonzero((words[x] == y) & (cost[x] < NEVER))
+        if not len(at):
+            at = np.flatnonzero(cost[x] == NEVER)
+            if not len(at):
+                words = np.concatenate([words, np.arange(len(words))[:, None]], 1)
+                cost = np.concatenate([cost, np.full((len(cost), 1), NEVER, np.float32)], 1)
+                at = [-1]
+            words[x, at[0]] = y
+        cost[x, at[0]] = min(cost[x, at[0]], nats)
     return words, cost
+
+
+def with_edits(
+    words: np.ndarray, cost: np.ndarray, became: dict[int, Counter], fewest: int = 3, prior: float = 2.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(words, their costs) where counts of what each word became join what is known ahead of them, worth `prior` counts.
+
+    fewest: times that an edit was seen, net, before it is believed.
+    """
+    seen = {x: {y: n for y, n in news.items() if y == x or n >= fewest} for x, news in became.items()}
+    words, cost = offer(words, cost, {(x, y): NEVER - 1 for x, news in seen.items() for y in news})
+    begin = np.where(cost < NEVER - 1, np.exp(-cost), 0)
+    begin /= begin.sum(1, keepdims=True)
+    for x, news in seen.items():
+        counts = np.where(cost[x] < NEVER, [news.get(int(y), 0) for y in words[x]], 0)
+        share = (counts + prior * begin[x]) / (sum(became[x].values()) + prior)
+        cost[x] = np.where(share > 0, -np.log(np.maximum(share, 1e-9)), NEVER)
+    return words, cost
+
+
+def spellings(
+    a: Ids, b: Ids, words: Sequence[str], lean: float = 2.0, fewest: int = 5, longest: int = 3
+) -> dict[tuple[int, int], float]:
+    """{(mark of a, mark of b): cost in nats} where a rule makes one of the other: these letters become those, "eth" "s", after and
+    before the same ones.
+
+    A rule holds of `fewest` pairs of words, and the other way round, of a's words and b's, of less than a quarter as many: what tells the spellings
+    of two sides apart has a direction, and likenesses by chance have none.
+    """
+    counts, leans = _leans(a, b, len(words))
+    at = {}  # (letters before, letters after) -> what stands between them in b
+    for y in np.flatnonzero((leans > lean) | (counts[1] > 0) & (counts[0] == 0)).tolist():
+        for key, middle in _parts(words[y], longest):
+            at.setdefault(key, []).append((y, middle))
+    pairs: dict[tuple[str, str], set[tuple[int, int]]] = {}
+    for x in np.flatnonzero((leans < -lean) | (counts[0] > 0) & (counts[1] == 0)).tolist():
+        for key, old in _parts(words[x], longest):
+            for y, new in at.get(key, ()):
+                if old[:1] != new[:1] and old[-1:] != new[-1:]:
+                    pairs.setdefault((old, new), set()).add((x, y))
+    found = {}
+    for (old, new), of in pairs.items():
+        if len(of) >= fewest and 4 * len(pairs.get((new, old), ())) < len(of):
+            for pair in of:
+                found[pair] = min(found.get(pair, NEVER), 1 + max(0.0, 3.6 - math.log(len(of))))
+    return found
+
+
+def _parts(word: str, longest: int) -> list[tuple[tuple[str, str], str]]:
+    """Each (letters before, letters after) of at least one and two, and the at most so many letters between them."""
+    n = len(word)
+    return [
+        ((word[:i], word[i + m :]), word[i : i + m])
+        for i in range(1, n + 1)
+        for m in range(min(longest, n - i) + 1)
+        if n - m > 1
+    ]
 
 
 def phrases(

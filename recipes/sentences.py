@@ -23,6 +23,7 @@ def sentences(
     steps: int | None = None,
     warm: int | None = None,
     pairs: float | None = None,
+    matched: int = 1,
     size: int = 20,
     words: int = 8000,
     vocabulary: Literal["auto", "words", "pieces"] = "auto",
@@ -61,6 +62,8 @@ def sentences(
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
             (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
+        matched: how often sentences of both sides that say nearly the same are looked for, for the channel to learn from
+            (domains/counterparts.py); 0 where the sides do not say the same things, as sentiments.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
         words: most tokens of the vocabulary, which both sides share.
         vocabulary: words between spaces, for tokenised text; pieces (BPE), for any; auto looks at the text.
@@ -108,7 +111,7 @@ def sentences(
     batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs", "entropy")} | dict(penalty=penalty)
     at_least(1, **{key: n[key] for key in ("steps", "batch", "width", "kernel")})
-    at_least(0, seed=seed, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
+    at_least(0, seed=seed, matched=matched, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
@@ -150,7 +153,7 @@ def sentences(
             net = network(A, 2)
             directions = Towards(net, 1), Towards(net, 0)
         critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
-        lexicon = kind.pseudo_pairs(*data.values()) if n["pairs"] else None
+        lexicon = kind.pseudo_pairs(*data.values(), matched) if n["pairs"] else None
         common = dict(warm=warm, pseudo=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)
@@ -175,7 +178,7 @@ def sentences(
         judge=kind.Judge(back=generator == "parallel"),
         args=n
         | dict(
-            words=words, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
+            words=words, matched=matched, way=way, generator=generator, size=A.size, vocabulary=vocabulary, adv=adv, penalty=penalty,
             temperature=temperature, coolest=coolest, backbone=backbone, precision=precision, seed=seed,
         ),
         title=f"Sentences: {data['a'].name} ↔ {data['b'].name}",

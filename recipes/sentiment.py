@@ -12,4 +12,4 @@ def sentiment(a: str = "negative", b: str = "positive", **numbers):
         a: one sentiment: a UTF-8 text file with a sentence a line, or a name: negative finds negative.txt under --data-root.
         b: the other.
     """
-    return sentences(a, b, **numbers)
+    return sentences(a, b, **dict(matched=0) | numbers)

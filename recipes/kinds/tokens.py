@@ -146,10 +146,14 @@ def direction(
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 
-def pseudo_pairs(a: Folder, b: Folder) -> tuple[Rewriter, Rewriter] | None:
-    """(a to b, b to a), learnt from the training sentences; None where there are none."""
+def pseudo_pairs(a: Folder, b: Folder, matched: int = 0) -> tuple[Rewriter, Rewriter] | None:
+    """(a to b, b to a), learnt from the training sentences; None where there are none. matched: see Rewriter."""
     said = [[a.domain.encode(side.items[i].text)[0] for i in side.train_ids if side.items] for side in (a, b)]
-    return tuple(Rewriter(*sides, a.domain.vocabulary) for sides in (said, said[::-1])) if all(said) else None
+    if not all(said):
+        return None
+    domain = a.domain
+    words = [domain.word(i) for i in range(domain.vocabulary)] if matched and domain.begins.all() else []
+    return tuple(Rewriter(*sides, domain.vocabulary, matched=matched, words=words) for sides in (said, said[::-1]))
 
 
 def title_like(A: Domain, B: Domain, documents: list[str], titles: list[str], seed: int = 0) -> Windows:
