@@ -169,7 +169,11 @@ def substitutes(
     words[marks, 1 : 1 + n] = candidates[best]
     cost[marks, 1 : 1 + n] = np.where(found > least, 2 + 6 * (1 - found), NEVER)
     row, column = ({int(word): i for i, word in enumerate(side)} for side in (marks, candidates))
-    found = {(x, y): c + 2 - 2 * cosines[row[x], column[y]] for (x, y), c in (spelt or {}).items() if x in row and y in column}
+    found = {
+        (x, y): c + 2 - 2 * cosines[row[x], column[y]]
+        for (x, y), c in (spelt or {}).items()
+        if x in row and y in column
+    }
     return offer(words, cost, found)
 
 
