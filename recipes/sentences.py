@@ -111,7 +111,9 @@ def sentences(
     batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))
     weights = {key: n[key] for key in ("cycle", "identity", "other", "pairs", "entropy")} | dict(penalty=penalty)
     at_least(1, **{key: n[key] for key in ("steps", "batch", "width", "kernel")})
-    at_least(0, seed=seed, matched=matched, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights)
+    at_least(
+        0, seed=seed, matched=matched, **{key: n[key] for key in ("warm", "blocks", "layers", "lr", "lr_d")}, **weights
+    )
     if kernel % 2 == 0:
         raise UserError(f"--kernel {kernel}: a word and as many to its left as to its right are an odd number")
     at_least(1e-3, temperature=temperature, coolest=coolest)
