@@ -25,7 +25,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
     import torch
     from torch import nn
 
-    from translate.errors import UserError
+    from translate.errors import UserError, reason
     from translate.sample import Sample
     from translate.systems.cogan import Inversion
 
@@ -35,6 +35,10 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
         raise UserError("ONNX export needs the onnx extra: pip install 'unpaired[onnx]'") from error
 
     source = translator.source(to, source)
+    try:
+        open(output, "ab").close()  # ahead of the half minute that an export takes
+    except OSError as error:
+        raise UserError(f"{output} cannot be written ({reason(error)}): choose another file") from error
     if isinstance(translator.system.direction(source, to), Inversion):
         raise UserError(
             "a CoGAN translates by a search, which ONNX cannot hold: convert with scripts/convert.py instead"

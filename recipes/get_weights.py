@@ -20,8 +20,13 @@ def get_weights(folder: str) -> None:
 
     from domains.metrics.voice import WEIGHTS, WEIGHTS_SHA256
     from translate.checkpoint import write_file
-    from translate.errors import UserError
+    from translate.errors import UserError, reason
 
+    path = Path(folder) / "speaker-encoder.pt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({reason(error)}): choose another folder") from error
     # never installed: its dependency `typing` hides Python's own, and torch then cannot be imported
     with tempfile.TemporaryDirectory() as temporary:
         ask = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", temporary, "resemblyzer==0.1.4"]
@@ -34,7 +39,5 @@ def get_weights(folder: str) -> None:
             content = wheel.read("resemblyzer/pretrained.pt")
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise UserError("the downloaded resemblyzer is not the published one (its sha256 differs): try again")
-    path = Path(folder) / "speaker-encoder.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)
     print(f"export {WEIGHTS}={path.resolve()}")

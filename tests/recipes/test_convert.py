@@ -20,6 +20,7 @@ from recipes import launch
 from recipes.convert import convert
 from recipes.cyclegan import cyclegan
 from recipes.export import export
+from recipes.get_weights import get_weights
 from recipes.translator import RECIPES, Translator
 from tests.cases import draw, paint
 from tests.domains.test_images import Identity
@@ -305,6 +306,18 @@ def test_saved_and_loaded_it_translates_the_same(run, tmp_path):
     second = Translator.from_pretrained(tmp_path / "mine", device="cpu")
     assert second.config == first.config and "scripts/convert.py mine" in (tmp_path / "mine" / "README.md").read_text()
     assert np.array_equal(first(draw(20, 20, 0)), second(draw(20, 20, 0)))
+
+
+def test_where_nothing_can_be_written_is_said_ahead_of_the_work(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for function, *argv in (
+        (export, str(run), str(tmp_path / "file" / "b.onnx")),
+        (get_weights, str(tmp_path / "file")),
+    ):
+        with pytest.raises(SystemExit) as left:
+            launch.command(function, argv)
+        said = capsys.readouterr().err
+        assert left.value.code == 2 and said.startswith(f"error: {tmp_path / 'file'}") and said.count("\n") == 1
 
 
 def test_onnx_is_the_same_function(run, tmp_path, capsys):
