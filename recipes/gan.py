@@ -53,6 +53,7 @@ TRICKS = {
     "virtual": "virtual batch norm in a convolutional generator (3.5)",
     "deviation": "the critic sees the deviation over the batch (Karras 2018)",
     "packing": "the critic judges four samples at once (Lin 2018)",
+    "diffaugment": "of pictures: the critic sees data and fakes recoloured, shifted, with a hole (Zhao 2020)",
     "replay": "the critic is shown earlier fakes again (Shrivastava 2017)",
 }
 ALL = ChainMap(MODELS, LABELLED, MADE, SAID)
@@ -167,6 +168,8 @@ def gan(
         raise UserError(
             "--tricks virtual: this generator has no batch norm; leave it out, or choose dcgan and pictures"
         )
+    if "diffaugment" in tricks and network is not models.Parts:
+        raise UserError(f"--tricks diffaugment: it is for pictures, not for {kind.ITEMS}; leave it out")
     if batch is None:
         batch = 64 if network is models.Parts and model not in MADE else 16
     if batch < 2 or (model == "pacgan" or "packing" in tricks) and batch % models.PACKED:

@@ -36,6 +36,7 @@ from translate.modules.noise import Loud, ToCode
 from translate.nets import dcgan as convolutional
 from translate.nets import mlp
 from translate.nets import spade as spatial
+from translate.nets.diffaugment import diffaugment
 from translate.nets.improved import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm, WithReference
 from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
@@ -81,7 +82,9 @@ class Parts:
         return self.chosen or otherwise
 
     def gan(self, g: nn.Module, d: nn.Module, adv: Adv, *penalties, **how) -> GAN:
-        """With those of the tricks that are terms of the losses, or fakes; the others are in the networks."""
+        """With those of the tricks that are terms of the losses, fakes, or before the critic; the others are in the networks."""
+        if "diffaugment" in self.tricks:
+            diffaugment(d)
         return GAN(
             self.X, g, d, adv, *penalties,
             pack=self.pack,

@@ -69,7 +69,7 @@ TRICKED += [
     ("digits", "gan", ["packing"]),
 ]
 TRICKED += [
-    ("modern", "wgan-gp", [trick for trick in TRICKS if trick != "virtual"]),
+    ("modern", "wgan-gp", [trick for trick in TRICKS if trick not in ("virtual", "diffaugment")]),
     (VOICE, "sngan", ["deviation", "replay"]),
 ]
 
@@ -89,6 +89,7 @@ def test_a_trick_is_in_the_losses_or_in_the_networks(data, model, tricks):
     kinds = {type(m) for m in tricked.modules()} - {type(m) for m in plain.modules()}
     layers = {"discrimination": MinibatchDiscrimination, "deviation": MinibatchStd, "virtual": VirtualBatchNorm}
     assert kinds & set(layers.values()) == {layers[trick] for trick in tricks if trick in layers}
+    assert bool(tricked.d._forward_pre_hooks) == ("diffaugment" in tricks)
     assert len(TRICKED) == len(TRICKS) + 5
 
 
@@ -205,6 +206,7 @@ MISTAKES = [
     (["--model", "dcgan", "--tricks", "replays"], "--tricks replays: there is no such one; the nearest names are replay"),
     (["--model", "bigan", "--tricks", "replay"], "--tricks replay: bigan takes none; of these models they are: gan, dcgan"),
     (["--model", "gan", "--tricks", "virtual"], "--tricks virtual: this generator has no batch norm"),
+    (["--data", "modern", "--model", "wgan-gp", "--size", 45, "--tricks", "diffaugment"], "--tricks diffaugment: it is for pictures, not for sentences"),
     (["--model", "dcgan", "--tricks", "packing", "--batch", 6], "--batch 6: it must be at least 2, and a multiple of 4"),
     (["--model", "cgan", "--data", "photos"], "photos has no labels: give an .npz with y_train, or a model without conditions"),
     (["--model", "began", "--data", "modern", "--size", 45], "--model began: not of sentences; of these it is dcgan, dcgan-softmax"),
