@@ -209,7 +209,7 @@ def translation(
         scales: patch critics, each on an item of half the last one's size.
         spectral: spectral normalisation in the patch critics.
         diffaugment: critics see pictures recoloured, shifted and with a hole, data and translations alike, so that they cannot learn
-            a few hundred by heart (arXiv:2006.10738). It helps where the sides are alike (two vendors' emoji), harms line art.
+            a few hundred by heart (arXiv:2006.10738). It helped two vendors' emoji; line art was no better for it.
         augment: of pictures: a pipeline that albumentations.save wrote (.json or .yaml), ahead of random crops and mirrors.
         precision: auto is bf16 where the device gains by it.
         seed: of weights, data order, augmentation and noise.
