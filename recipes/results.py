@@ -77,6 +77,7 @@ def results(
         "recipe": config["recipe"],
         "validation": config["validation"],
     }
+    name = unlike(kept, name, facts["args"])
     (kept / f"{name}.json").write_text(
         json.dumps({"facts": facts, "rows": without_infinities(rows), "written": date.today().isoformat()}, indent=1)
     )
@@ -85,6 +86,24 @@ def results(
     for (one, other), stem in zip(ways, stems(facts, kept / name)):
         kind.samples(translator, files, one, other, stem)
     publish(Path(docs))
+
+
+def unlike(kept: Path, name: str, args: dict) -> str:
+    """The name of a record, longer where one of other numbers has it already."""
+    import json
+
+    path = kept / f"{name}.json"
+    other = differing(args, json.loads(path.read_text())["facts"]["args"]) if path.exists() else {}
+    return unlike(kept, "-".join([name, *(f"{key}{value}" for key, value in other.items())]), args) if other else name
+
+
+def differing(args: dict, others: dict) -> dict:
+    """Those that tell a run from another; a switch that an older one did not have was off."""
+    return {
+        key: value
+        for key, value in args.items()
+        if key not in ("seed", "steps") and others.get(key, False if value is True else value) != value
+    }
 
 
 def stems(facts: dict, stem: Path) -> list[Path]:
@@ -118,26 +137,32 @@ def page(records: list[dict], kept: Path) -> str:
     def task(r):
         return r["facts"]["direction"]
 
-    def setting(r):
-        args = {k: v for k, v in r["facts"]["args"].items() if k not in ("seed", "a", "b")}
-        return r["facts"]["recipe"], sorted(args.items(), key=str), r["facts"]["trained on"]["device"]
+    def section(r):
+        return kind_of(r).ITEMS, task(r)
+
+    def order(r):
+        args = r["facts"]["args"]
+        return *section(r), r["facts"]["recipe"], args.get("way", ""), args["steps"], args["seed"]
 
     out = [
         "# Results", "",
         "Written by `python scripts/results.py RUN`; every number is measured by `recipes/evaluate.py` on the test files. *selected*: "
-        "the checkpoint with the best validation score; *final*: the last one. No test file is looked at before scoring. "
-        + " ".join(dict.fromkeys(kind_of(r).ABOUT for r in records)), "",
+        "the checkpoint with the best validation score; *final*: the last one. No test file is looked at before scoring. What a method has to "
+        "beat stands below it in its table; a line in bold says where it does not.", "",
     ]  # fmt: skip
-    for direction, group in groupby(sorted(records, key=lambda r: (task(r), str(setting(r)))), key=task):
+    begun = None
+    for (items, direction), group in groupby(sorted(records, key=order), key=section):
         group = list(group)
         kind = kind_of(group[0])
+        if items != begun:
+            out += [f"# {items.capitalize()}", "", kind.ABOUT, ""]
+            begun = items
         columns = shown(sorted({k for r in group for row in r["rows"].values() for k in row}), kind.COLUMNS)
         heads = [heading(k, kind.COLUMNS) for k in columns]
         out += [f"## {direction}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
         floors = {}
         notes = []
-        for _, same in groupby(group, key=setting):
-            same = list(same)
+        for same in restarts(group):
             facts = same[0]["facts"]
             lines: dict[str, list[dict]] = {}
             for r in same:
@@ -148,6 +173,10 @@ def page(records: list[dict], kept: Path) -> str:
                     if not learned:
                         floors[name] = row
             seeds = ", ".join(str(r["facts"]["seed"]) for r in same)
+            made = {
+                key: " and ".join(dict.fromkeys(r["facts"]["trained on"][key] for r in same))
+                for key in facts["trained on"]
+            }
             minutes = sum(r["facts"]["minutes"] for r in same) / len(same)
             asked = facts["args"]["steps"]
             steps = f"{asked} steps" if facts["step"] == asked else f"stopped at step {facts['step']} of {asked}"
@@ -155,6 +184,7 @@ def page(records: list[dict], kept: Path) -> str:
                 [
                     facts["recipe"],
                     *([facts["args"]["way"]] if "way" in facts["args"] else []),
+                    *apart(facts, group),
                     steps,
                     f"{minutes:.0f} min",
                 ]
@@ -164,8 +194,7 @@ def page(records: list[dict], kept: Path) -> str:
                 for which, rows in lines.items()
             ]
             notes += [
-                f"{label}: seeds {seeds} (n = {len(same)}); {facts['trained on']['device']}, torch {facts['trained on']['torch']}, "
-                f"commit {facts['trained on']['git']}; {facts['date']}; "
+                f"{label}: seeds {seeds} (n = {len(same)}); {made['device']}, torch {made['torch']}, commit {made['git']}; {facts['date']}; "
                 + (f"selected: {facts['selected']}; " if "selected" in facts else "")
                 + ", ".join(f"{k} {v}" for k, v in facts["args"].items() if k not in ("seed", "steps"))
                 + "."
@@ -186,6 +215,39 @@ def page(records: list[dict], kept: Path) -> str:
         ]
         out += [line for note in notes if note for line in (note, "")]
     return "\n".join(out)
+
+
+def restarts(records: list[dict]) -> list[list[dict]]:
+    """Those together that differ in nothing but their seed."""
+    found: list[list[dict]] = []
+    for r in records:
+        same = (group for group in found if _about(group[0]) == _about(r))
+        args = r["facts"]["args"]
+        for group in same:
+            other = group[0]["facts"]["args"]
+            if not differing(args, other) and not differing(other, args):
+                group.append(r)
+                break
+        else:
+            found.append([r])
+    return found
+
+
+def _about(r: dict) -> tuple:
+    facts = r["facts"]
+    return facts["recipe"], facts["args"]["steps"], facts["trained on"]["device"].split(",")[0]
+
+
+def apart(facts: dict, group: list[dict]) -> list[str]:
+    """What tells a run of a table from those of the same recipe and way there, in words."""
+
+    def method(facts: dict) -> tuple:
+        return facts["recipe"], facts["args"].get("way")
+
+    others = [r["facts"]["args"] for r in group if method(r["facts"]) == method(facts)]
+    found = {key: value for other in others for key, value in differing(facts["args"], other).items()}
+    found.pop("warm", None)  # a share of the steps
+    return [key if value is True else f"{key} {value}" for key, value in found.items() if value not in (False, None)]
 
 
 def across(ways: dict[str, dict[str, dict]], key: str, kind) -> list[str]:
