@@ -107,7 +107,7 @@ def pipe(translator, input: str, output: str, to: str, source: str, force: bool)
         sink = nullcontext(sys.stdout.buffer) if output == "-" else open(output, "wb")
         with said as lines, sink as out:
             while part := list(islice(lines, at_once)):
-                texts = [line.decode("utf-8").rstrip("\r\n") for line in part]
+                texts = [line.decode("utf-8-sig").rstrip("\r\n") for line in part]
                 translated = kind.translated(domain, net, texts, translator.device)
                 out.write("".join(f"{text}\n" for text in translated).encode())
                 out.flush()

@@ -143,7 +143,7 @@ def matrix(
 
     if data_root:
         os.environ["UNPAIRED_DATA"] = data_root
-    at_least(0, minutes=minutes)
+    at_least(1e-3, minutes=minutes)
     rows, columns = chosen(methods, ROWS, "--methods"), chosen(data, COLUMNS, "--data")
     kept = Path(docs) / "matrix" / scale
     budget = f"{steps} steps" if steps else f"{minutes:g} min"
