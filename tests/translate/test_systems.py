@@ -170,10 +170,12 @@ def test_what_came_back_is_judged_by_hand():
 
 def test_pseudo_pairs_by_hand():
     """Beside the same terms: of a it is said that in b it is 0.5 + 1 = 1.5, of b that in a it is -0.5 - 1 = -1.5."""
-    losses = merged(arithmetic(pseudo=(Add(1.0), Add(-1.0)), pairs=0.5).loss_g(A, B))
+    system, plain = arithmetic(pseudo=(Add(1.0), Add(-1.0)), pairs=0.5), arithmetic()
+    losses = merged(system.loss_g(A, B))
     assert losses.pop("pair_b").item() == pytest.approx(0.5 * abs(1.0 - 1.5))
     assert losses.pop("pair_a").item() == pytest.approx(0.5 * abs(-0.75 + 1.5))
-    assert losses == merged(arithmetic().loss_g(A, B))
+    assert losses == merged(plain.loss_g(A, B))
+    assert len(system.a2b.asked) == len(plain.a2b.asked), "the translation that is there already is compared"
 
 
 def test_plain_by_hand():
