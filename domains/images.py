@@ -29,6 +29,7 @@ from .pretrained import vgg19
 from .sources import Item, Picture
 
 VGG_LAYERS, VGG_CHANNELS = ("2_2", "3_1", "4_1"), (128, 256, 512)  # a stroke is coarser than what earlier layers see
+VGG_SCALES = (300.0, 310.0, 1080.0)  # root mean squares over the built-in photographs and paintings
 
 
 @dataclass
@@ -246,7 +247,7 @@ class Images:
     def critic(self, vgg: bool = False, classes: int = 1, **kw) -> nn.Module:
         """vgg: on VGG-19's features, which suits small collections of photographs and small budgets."""
         if vgg:
-            return ProjectedCritic(vgg19(VGG_LAYERS), VGG_CHANNELS, classes=classes)
+            return ProjectedCritic(vgg19(VGG_LAYERS), VGG_CHANNELS, VGG_SCALES, classes=classes)
         return init_gan(PatchCritic(self.channels, classes=classes, **kw))
 
 

@@ -36,8 +36,9 @@ def cyclegan(
         identity: weight of the identity loss, which keeps what both sides share. Pictures: 5 for photographs with a full budget,
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         back: weight of a second pair of critics, which judge what came back (CycleGAN-VC2, arXiv:1904.04631: 1); 0: none.
-        pairs: weight of pseudo-pairs. Voices: what the frames of the other voice are that probably say the same sound, found without
-            a pair of sentences; sentences: word for word, by a noisy channel; pictures have none.
+        pairs: weight of pseudo-pairs. Pictures: the picture itself, from which a translation then strays no more than it has to (SimGAN,
+            arXiv:1612.07828): letters stay the letters they were; voices: what the frames of the other voice are that probably say
+            the same sound, found without a pair of sentences; sentences: word for word, by a noisy channel.
         adv: adversarial objective.
         queue: items whose statistics a critic remembers beside the batch's; 0: none (UVCGANv2, arXiv:2303.16280, has 3).
         penalty: weight of the critics' slope between data and fakes (UVCGANv2: 0.01).

@@ -136,13 +136,9 @@ class Parts:
         return LatentCritic(channels, 2 * self.n["width"], every if axes is None else axes)
 
     def pseudo_pairs(self) -> dict:
-        """What an item of each side probably is in the other, of a kind that can say so."""
-        from translate.errors import UserError
-
+        """What an item of each side probably is in the other."""
         if not self.n["pairs"]:
             return {}
-        if not hasattr(self.kind, "pseudo_pairs"):
-            raise UserError(f"--pairs {self.n['pairs']:g}: nothing tells which pictures are alike; give 0")
         return dict(pseudo=self.kind.pseudo_pairs(*self.data.values()), pairs=self.n["pairs"])
 
     def replay(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ A kind's module holds
     halves(domain, width, blocks)              (encoder, decoder) of the systems whose sides share a code, both with a `deep` end
     attending(source, target, width, blocks), attending_critic(domain, width, layers)
                                                U-GAT-IT's networks
+    pseudo_pairs(a, b)                         (a to b, b to a) of two folders: what an item probably is on the other side
     diffaugment(critic)                        the same critic, which sees items changed at random in training; where there is such a thing
     seeing(domain, path)                       a frozen, pretrained network, Sample -> features as a code; where there is one
     from_noise(domain, noise, width, blocks)   (generator, critic, encoder) of noise, the first two with a `deep` end

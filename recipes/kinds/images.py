@@ -108,6 +108,11 @@ def halves(domain: Domain, width: int, blocks: int) -> tuple[nn.Module, nn.Modul
     return domain.encoder(width=width, down=down, blocks=max(1, blocks)), decoder
 
 
+def pseudo_pairs(a: Folder, b: Folder) -> tuple[nn.Module, nn.Module]:
+    """Each picture itself: SimGAN's self-regularisation (Shrivastava 2017, arXiv:1612.07828, eq. 4)."""
+    return nn.Identity(), nn.Identity()
+
+
 def attending(source: Domain, target: Domain, width: int, blocks: int) -> nn.Module:
     down = 1 if source.size <= 32 else 2
     encoder = source.encoder(width=width, down=down, blocks=blocks)

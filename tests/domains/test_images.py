@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from domains.images import Images, survey
-from domains.sources import Picture
+from domains.images import VGG_LAYERS, VGG_SCALES, Images, survey
+from domains.pretrained import vgg19
+from domains.sources import Picture, find
 from tests.cases import draw, paint
 from translate.modules.cycle import Pair
 from translate.nets.resnet import Decoder, Encoder, Residual
@@ -248,3 +249,12 @@ def test_a_vgg_critic_passes_gradients_on_and_keeps_the_pretrained_weights_out_o
     sum(scores.sum() for scores in critic(Sample(x))).backward()
     assert x.grad.abs().sum() > 0 and all(p.grad.abs().sum() > 0 for p in critic.parameters())
     assert not any("network" in key for key in critic.state_dict())
+
+
+def test_what_a_vgg_critic_sees_of_the_built_in_pictures_is_of_one_scale():
+    domain = Images(128, 192)
+    rows = [domain.crop(domain.decode(f), np.random.default_rng(0)) for f in find("photos", "a").train[:6]]
+    x = domain.normalise(domain.collate(rows)).x
+    with torch.inference_mode():
+        loud = [m.square().mean().sqrt() for m in vgg19(VGG_LAYERS)(x * 0.5 + 0.5)]
+    assert all(0.7 < x / scale < 1.4 for x, scale in zip(loud, VGG_SCALES, strict=True))

@@ -65,7 +65,7 @@ def test_judged_says_whose_the_items_are():
     memories = [m for m in critic.modules() if isinstance(m, BatchStatistics)]
     assert len(memories) == 2 and all(m.filled.tolist() == [0, 2] and m.recording is None for m in memories)
     with pytest.raises(ValueError, match="no last layer"):
-        remember(ProjectedCritic(nn.Identity(), (4,), 4), 3)
+        remember(ProjectedCritic(nn.Identity(), (4,), (1.0,), 4), 3)
 
 
 def test_the_flat_penalty_by_hand():

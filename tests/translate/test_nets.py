@@ -42,7 +42,7 @@ CRITICS = {
     "patch": lambda: PatchCritic(3, 4),
     "two scales": lambda: PatchCritic(3, 4, 2, scales=2),
     "spectral": lambda: PatchCritic(3, 4, spectral=True),
-    "projected": lambda: ProjectedCritic(TwoMaps(), (3, 3), 4),
+    "projected": lambda: ProjectedCritic(TwoMaps(), (3, 3), (1.0, 1000.0), 4),
 }
 
 
@@ -167,6 +167,18 @@ def test_blurs_mix_neighbours_as_their_kernels_say():
     x[..., 2, 2], x[..., 3, 2] = 0.0, 16.0  # between two rows that are kept
     down[1:3, 1] = 2.0
     assert torch.equal(BlurDown(1)(x)[0, 0], down)
+
+
+def test_a_loud_dot_changes_a_projected_critic_near_it_alone():
+    """Divided by its own root mean square, a map is quieter everywhere for it."""
+    critic = ProjectedCritic(TwoMaps(), (3, 3), (1.0, 1000.0), 4).eval()
+    x = torch.randn(1, 3, 64, 64)
+    dotted = x.clone()
+    dotted[..., :2, :2] = 100.0
+    for before, after in zip(critic(Sample(x)), critic(Sample(dotted))):
+        side = round(before.shape[1] ** 0.5)
+        changed = (before != after).view(side, side)
+        assert changed[0, 0] and not changed[side // 2 :].any() and not changed[:, side // 2 :].any()
 
 
 def test_projected_maps_have_one_scale_and_items_do_not_mix():

@@ -49,14 +49,14 @@ class PlaceNorm(nn.Module):
 
 
 class Reflected(nn.Conv2d):
-    """A convolution of stride 1 that keeps the size, padded by reflection.
+    """A convolution that keeps the size, or halves it, padded by reflection: zeros at the rim are a line that strokes follow.
 
     Not nn.Conv2d's own padding: autocast pads in float32 on a CPU (torch 2.11), which copies every picture to float32 and back, and
     keeps the copy for the way back.
     """
 
-    def __init__(self, channels: int, out: int, kernel: int, bias: bool = True):
-        super().__init__(channels, out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, bias: bool = True):
+        super().__init__(channels, out, kernel, stride, kernel // 2, padding_mode="reflect", bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         device = x.device.type
@@ -64,9 +64,9 @@ class Reflected(nn.Conv2d):
             x = x.to(torch.get_autocast_dtype(device))
         with torch.autocast(device, enabled=False):
             x = F.pad(x, self._reversed_padding_repeated_twice, mode="reflect")
-        if self.kernel_size == (3, 3) and self.bias is None and pays(x):
+        if self.kernel_size == (3, 3) and self.stride == (1, 1) and self.bias is None and pays(x):
             return winograd(x, self.weight)
-        return F.conv2d(x, self.weight, self.bias)
+        return F.conv2d(x, self.weight, self.bias, self.stride)
 
 
 class Style(nn.Module):

@@ -27,13 +27,22 @@ def head(channels: int, width: int, classes: int) -> nn.Sequential:
 class ProjectedCritic(nn.Module):
     """Sample -> list of scores [B,N], one entry a feature map.
 
-    network: [B,C,H,W] in [0, 1] -> its feature maps; frozen, so it holds buffers and no parameters. channels: of each map.
+    network: [B,C,H,W] in [0, 1] -> its feature maps; frozen, so it holds buffers and no parameters. channels: of each map. scales: their
+    root mean squares over pictures; layers differ by orders of magnitude. Were each map divided by its own, a generator could quieten
+    a picture's texture by a few loud dots: dark ones in made photographs, bright ones in painted skies.
     classes: scores of each of so many, [B,classes N].
     """
 
-    def __init__(self, network: nn.Module, channels: tuple[int, ...], width: int = 64, classes: int = 1):
+    def __init__(
+        self,
+        network: nn.Module,
+        channels: tuple[int, ...],
+        scales: tuple[float, ...],
+        width: int = 64,
+        classes: int = 1,
+    ):
         super().__init__()
-        self.network = network
+        self.network, self.scales = network, scales
         self.heads = nn.ModuleList(head(c, width, classes) for c in channels)
         self.features = sum(channels)
 
@@ -42,7 +51,7 @@ class ProjectedCritic(nn.Module):
 
     def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
         """(scores, features [B,features]: the frozen network's, means over places)"""
-        maps = [unit(x) for x in self.network(s.x * 0.5 + 0.5)]
+        maps = [x / scale for x, scale in zip(self.network(s.x * 0.5 + 0.5), self.scales)]
         scores = [judge(x).flatten(1).float() for judge, x in zip(self.heads, maps)]
         return scores, torch.cat([x.mean((2, 3)) for x in maps], 1)
 

@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 class Encoder(nn.Module):
     """Picture [B,C,H,W] -> code [B, width * 2**down, H / 2**down, W / 2**down]. antialias: blurred sampling (arXiv:1904.11486).
-    local: norms of each place, not of the picture."""
+    local: norms of each place, not of the picture, and reflections beyond the rim."""
 
     def __init__(
         self,
@@ -51,7 +51,11 @@ class Encoder(nn.Module):
         ]
         for i in range(down):
             c = width * 2**i
-            layers += [nn.Conv2d(c, 2 * c, 3, 1 if antialias else 2, 1, bias=False), norm(2 * c), nn.ReLU(True)]
+            stride = 1 if antialias else 2
+            conv = (
+                Reflected(c, 2 * c, 3, stride, bias=False) if local else nn.Conv2d(c, 2 * c, 3, stride, 1, bias=False)
+            )
+            layers += [conv, norm(2 * c), nn.ReLU(True)]
             layers += [BlurDown(2 * c)] if antialias else []
         self.deep = tuple(
             f"layers.{len(layers) + i}" for i in range(blocks)
@@ -87,7 +91,7 @@ class Decoder(nn.Module):
             if antialias:
                 layers += [BlurUp(2 * c), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
             elif resize:
-                layers += [nn.Upsample(scale_factor=2), nn.Conv2d(2 * c, c, 3, padding=1, bias=False)]
+                layers += [nn.Upsample(scale_factor=2), Reflected(2 * c, c, 3, bias=False)]
             else:
                 layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
             layers += [norm(c), nn.ReLU(True)]
