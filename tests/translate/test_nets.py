@@ -7,7 +7,7 @@ from torch import nn
 from translate.modules.cycle import Pair
 from translate.nets.layers import init_gan
 from translate.nets.patch import PatchCritic
-from translate.nets.projected import ProjectedCritic, unit
+from translate.nets.projected import ProjectedCritic, bounded, unit
 from translate.nets.resnet import BlurDown, BlurUp, Decoder, Encoder, Residual
 from translate.nets.unet import UNet
 from translate.sample import Sample
@@ -179,6 +179,14 @@ def test_a_loud_dot_changes_a_projected_critic_near_it_alone():
         side = round(before.shape[1] ** 0.5)
         changed = (before != after).view(side, side)
         assert changed[0, 0] and not changed[side // 2 :].any() and not changed[:, side // 2 :].any()
+
+
+def test_bounded_maps_keep_their_direction_at_each_place():
+    x = torch.randn(2, 5, 4, 4) * torch.tensor([0.01, 100.0])[:, None, None, None]
+    y = bounded(x)
+    torch.testing.assert_close(torch.cosine_similarity(x, y, dim=1), torch.ones(2, 4, 4))
+    assert y.square().mean(1).max() < 1 and y[1].square().mean(0).min() > 0.9
+    torch.testing.assert_close(y[0], x[0], rtol=1e-3, atol=0)
 
 
 def test_projected_maps_have_one_scale_and_items_do_not_mix():

@@ -28,9 +28,7 @@ class ProjectedCritic(nn.Module):
     """Sample -> list of scores [B,N], one entry a feature map.
 
     network: [B,C,H,W] in [0, 1] -> its feature maps; frozen, so it holds buffers and no parameters. channels: of each map. scales: their
-    root mean squares over pictures; layers differ by orders of magnitude. Were each map divided by its own, a generator could quieten
-    a picture's texture by a few loud dots: dark ones in made photographs, bright ones in painted skies.
-    classes: scores of each of so many, [B,classes N].
+    root mean squares over pictures; layers differ by orders of magnitude. classes: scores of each of so many, [B,classes N].
     """
 
     def __init__(
@@ -51,7 +49,7 @@ class ProjectedCritic(nn.Module):
 
     def look(self, s: Sample) -> tuple[list[Tensor], Tensor]:
         """(scores, features [B,features]: the frozen network's, means over places)"""
-        maps = [x / scale for x, scale in zip(self.network(s.x * 0.5 + 0.5), self.scales)]
+        maps = [bounded(x / scale) for x, scale in zip(self.network(s.x * 0.5 + 0.5), self.scales)]
         scores = [judge(x).flatten(1).float() for judge, x in zip(self.heads, maps)]
         return scores, torch.cat([x.mean((2, 3)) for x in maps], 1)
 
@@ -66,6 +64,14 @@ class Features(nn.Module):
     def forward(self, s: Sample) -> Sample:
         *_, last = self.network(s.x * 0.5 + 0.5)
         return Sample(unit(last))
+
+
+def bounded(x: Tensor) -> Tensor:
+    """[B,C,h,w]: no place is louder than a root mean square of 1 over its channels, nor can it quieten the others.
+
+    Where it could, a generator scattered a few loud dots in place of strokes: bright ones in painted skies, dark ones in photographs.
+    """
+    return x * (1 + x.float().square().mean(1, keepdim=True)).rsqrt().to(x.dtype)
 
 
 def unit(x: Tensor) -> Tensor:
