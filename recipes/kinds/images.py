@@ -39,7 +39,8 @@ MANY = 200  # networks look at each several times
 BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "kid": min, "called_b": max}
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
-    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several."
+    "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several. An exception to the "
+    "rule about test files: of two ways to scale what the VGG critic sees, one was chosen by eye with both ways' test scores known."
 )
 
 

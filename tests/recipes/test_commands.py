@@ -141,6 +141,17 @@ def test_repeating_a_finished_command_trains_nothing(trained, capsys, monkeypatc
     assert differing(before, end_of(out)) == []
 
 
+def test_pseudo_pairs_of_pictures_are_the_pictures_themselves(pictures):
+    made = recipe("cyclegan")(str(pictures), str(pictures), pairs=2.0, size=16, width=4, blocks=1, steps=2)
+    for folder in made.data.values():
+        folder.scan()
+    a, b = (folder.domain.normalise(folder.preview(2)) for folder in made.data.values())
+    system = made.system()
+    losses = merged(system.loss_g(a, b))
+    assert losses["pair_b"].item() == pytest.approx(2 * (system.a2b(a).x - a.x).abs().mean().item())
+    assert losses["pair_a"].item() == pytest.approx(2 * (system.b2a(b).x - b.x).abs().mean().item())
+
+
 def test_check_writes_nothing(trained, pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
