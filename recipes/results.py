@@ -41,7 +41,7 @@ def results(
         os.environ["UNPAIRED_DATA"] = data_root
     kept = Path(docs) / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    folder, *others = map(Path, sorted(glob.glob(run)) or [run])
+    folder, *others = [path for path in map(Path, sorted(glob.glob(run))) if path.is_dir()] or [Path(run)]
     config = saved_config(folder)
     if config["recipe"] in ("gan", "seqgan"):
         drawn.record([folder, *others], Path(docs), device)
