@@ -6,6 +6,7 @@ from pathlib import Path
 
 LEARNED = {"best": "selected", "final": "final"}
 SENTENCES = 10  # that are shown
+DRAWS = 5  # of floors: a hundred sentences score 6 or 10 by chance
 GROUPS = {  # heading -> the score that tells its rows from others
     "out of noise": "FID[digits-cnn]",
     "out of noise, other pictures": "KID",
@@ -254,22 +255,29 @@ class TestedSequences(Tested):
         return {"x": self.tests}
 
     def floors(self) -> dict[str, dict[str, float]]:
-        """What costs nothing, and what a copy of training items scores."""
+        """What costs nothing, and what a copy of training items scores: the mean of several draws, of which each is as many as a run's."""
+        from statistics import fmean
+
         import torch
 
         from translate.sample import Sample
 
         x, n = self.x, self.judge.n
-        shape = x.rows(range(n)).x.shape
-        sets = {"training items": x.rows(range(n))}
+        draws = max(1, min(DRAWS, len(x.train_ids) // n))
+        items = x.rows(range(draws * n))
+        sets = {"training items": items}
         if self.words:
-            sets["their words, shuffled"] = shuffled(x, n)
+            sets["their words, shuffled"] = shuffled(x, draws * n)
         else:
-            sets["the mean frame"] = x.domain.denormalise(Sample(torch.zeros(shape)))
-            noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+            sets["the mean frame"] = x.domain.denormalise(Sample(torch.zeros(items.x.shape)))
+            noise = torch.randn(items.x.shape, generator=torch.Generator().manual_seed(0))
             sets["noise of each band's deviation"] = x.domain.denormalise(Sample(noise))
-        rows = {name: self.judge(Handed(x.domain.normalise(s)), self.data({}, {})) for name, s in sets.items()}
-        return {name: {k: v for k, v in row.items() if k != "score"} for name, row in rows.items()}
+        floors = {}
+        for name, s in sets.items():
+            handed = Handed(x.domain.normalise(s))
+            found = [self.judge(handed, self.data({}, {})) for _ in range(draws)]
+            floors[name] = {key: fmean(row[key] for row in found) for key in found[0] if key != "score"}
+        return floors
 
 
 class Handed:
