@@ -40,7 +40,8 @@ BETTER = {"l1": min, "psnr": max, "ssim": max, "vgg": min, "retrieval": max, "ki
 ABOUT = (
     "Pictures: *selected* is the checkpoint with the best KID on held-out training files, all directions. KID: EfficientNet-Lite0 "
     "features, against the training files of the target side, ± between subsets for one run, ± between seeds for several. An exception to the "
-    "rule about test files: of two ways to scale what the VGG critic sees, one was chosen by eye with both ways' test scores known."
+    "rule about test files: of two ways to scale what the VGG critic sees, one was chosen by eye with both ways' test scores known; photographs' 2,400 steps are of "
+    "the critic before that, which shared one scale over a picture."
 )
 
 

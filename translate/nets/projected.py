@@ -69,7 +69,7 @@ class Features(nn.Module):
 def bounded(x: Tensor) -> Tensor:
     """[B,C,h,w]: no place is louder than a root mean square of 1 over its channels, nor can it quieten the others.
 
-    Where it could, a generator scattered a few loud dots in place of strokes: bright ones in painted skies, dark ones in photographs.
+    Where it could, a generator scattered bright dots over painted skies in place of strokes.
     """
     return x * (1 + x.float().square().mean(1, keepdim=True)).rsqrt().to(x.dtype)
 
