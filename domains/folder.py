@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -68,6 +69,11 @@ class Folder:
         if not good:
             reason = f": {self.bad[0]}" if self.bad else ""
             raise UserError(f"{self.name} has no readable file to train on{reason}")
+
+    def peek(self, n: int) -> list[Sample]:
+        """The first n files that can be read, ahead of a scan, as they are without chance; a batch of one each."""
+        read = islice((s for i in self.train_ids if not isinstance(s := self._try_decode(i), str)), n)
+        return [self.domain.collate([self.domain.crop(s, None)]) for s in read]
 
     def _try_decode(self, i: int) -> Sample | str:
         try:

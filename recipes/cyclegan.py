@@ -37,8 +37,9 @@ def cyclegan(
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         back: weight of a second pair of critics, which judge what came back (CycleGAN-VC2, arXiv:1904.04631: 1); 0: none.
         pairs: weight of pseudo-pairs. Pictures: the picture itself, from which a translation then strays no more than it has to (SimGAN,
-            arXiv:1612.07828): letters stay the letters they were; voices: what the frames of the other voice are that probably say
-            the same sound, found without a pair of sentences; sentences: word for word, by a noisy channel.
+            arXiv:1612.07828): letters stay the letters they were; 2 where small ones of both sides look alike. Voices: what the frames
+            of the other voice are that probably say the same sound, found without a pair of sentences. Sentences: word for word, by a
+            noisy channel.
         adv: adversarial objective.
         queue: items whose statistics a critic remembers beside the batch's; 0: none (UVCGANv2, arXiv:2303.16280, has 3).
         penalty: weight of the critics' slope between data and fakes (UVCGANv2: 0.01).

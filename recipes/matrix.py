@@ -70,7 +70,7 @@ FAMILIES = {
     "one-sided": ("cut", "fastcut", "content"),
 }
 DIGITS = dict(width=16, blocks=2, lr=5e-4)
-PICTURES = dict(size=32, width=16, blocks=2, lr=5e-4, generator="residual")
+PICTURES = dict(size=32, width=16, blocks=2, lr=5e-4, generator="residual", pairs=0.0)  # the paper's terms alone
 COLUMNS = {
     "digits2inverted": Column("{made}/inverted.npz", "{made}/inverted.npz", "l1", min, DIGITS),
     "digits2thick": Column("{made}/thick.npz", "{made}/thick.npz", "l1", min, DIGITS),

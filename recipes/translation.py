@@ -229,6 +229,8 @@ def translation(
     ) | own  # fmt: skip
     suits = kind.numbers(first, budget == "full")
     suits = dict(pairs=0.0) | suits | dict(restore=suits["cycle"])  # restore and cycle are distances to the input
+    if own.get("pairs", NONE) is None and hasattr(kind, "pairs"):
+        suits["pairs"] = kind.pairs(data)
     n = {key: suits.get(key) if value is None else value for key, value in said.items()}
     n = {key: value for key, value in n.items() if value != NONE}
     n["lr_d"] = n["lr"] if n["lr_d"] is None else n["lr_d"]

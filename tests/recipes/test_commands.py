@@ -152,6 +152,32 @@ def test_pseudo_pairs_of_pictures_are_the_pictures_themselves(pictures):
     assert losses["pair_a"].item() == pytest.approx(2 * (system.b2a(b).x - b.x).abs().mean().item())
 
 
+@pytest.mark.parametrize(
+    "change, said, pairs",
+    [
+        (lambda x: 250 - x // 2, {}, 0.0),
+        (lambda x: x, {}, 2.0),
+        (lambda x: x, dict(pairs=0.0), 0.0),
+        (lambda x: x, dict(size=68), 0.0),
+    ],
+    ids=["unlike", "alike", "said", "larger"],
+)
+def test_small_pictures_that_look_alike_have_pseudo_pairs(tmp_path, change, said, pairs):
+    """Files that cannot be read are passed over: it is the reading of all of them that names them."""
+    for side, start in (("A", 0), ("B", 100)):
+        for i in range(30):
+            x = draw(68, 68, seed=start + i)
+            paint(tmp_path / f"train{side}" / f"{i}.png", change(x) if side == "B" else x)
+        (tmp_path / f"train{side}" / "0.png").write_bytes(b"no picture")
+    made = recipe("cyclegan")(str(tmp_path), str(tmp_path), **dict(size=16) | said, width=4, blocks=1, steps=2)
+    assert made.args["pairs"] == pairs
+
+
+def test_few_pictures_cannot_tell_whether_they_look_alike(pictures):
+    made = recipe("cyclegan")(str(pictures), str(pictures), size=16, width=4, blocks=1, steps=2)
+    assert made.args["pairs"] == 0
+
+
 def test_check_writes_nothing(trained, pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
