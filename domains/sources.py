@@ -87,6 +87,8 @@ def find(spec: str, side: str, said: str = "") -> Files:
         for pattern in (
             spec,
             f"*/{spec}",
+            f"train/{spec}",
+            f"*/train/{spec}",
             *(
                 f"{at}{name}{suffix}"
                 for suffix in NAMED
@@ -96,10 +98,9 @@ def find(spec: str, side: str, said: str = "") -> Files:
         ):
             for hit in sorted(root.glob(pattern)):
                 return _path(hit, side)
-    known = [
-        *BUILTIN,
-        *(p.stem for root in roots for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir() or p.suffix in NAMED),
-    ]
+    inside = [p for root in roots for at in ("*", "*/*", "*/train/*") for p in root.glob(at)]
+    sets = {p.stem for p in inside if p.suffix in NAMED or (p.is_dir() and p.name not in ("train", *HELD))}
+    known = [*BUILTIN, *sorted(sets)]
     near = difflib.get_close_matches(spec, known, 3, 0.4) or sorted(BUILTIN)
     where = "" if roots else f" (sets of your own are found by name under --data_root or ${DATA_ROOT})"
     raise UserError(f"{said} {spec}: no such file, folder or set; the nearest names are {', '.join(near)}{where}")

@@ -142,6 +142,11 @@ def test_sets_of_ones_own_are_found_by_name(tmp_path, monkeypatch):
     assert find("cats", "b").train == [second / "images/cats/trainB/2.png"]
     np.savez(second / "images" / "edges.npz", trainA=np.zeros((3, 4, 4), np.uint8))
     assert len(find("edges", "a").train) == 3
+    touch(second, "voices/train/anna/1.wav", "voices/eval/anna/2.wav")
+    anna = find("anna", "a")
+    assert (anna.train, anna.test) == ([second / "voices/train/anna/1.wav"], [second / "voices/eval/anna/2.wav"])
+    refused("ana", "a", "the nearest names are anna, ")
+    refused("trains", "a", "the nearest names are (?!.*train$)")
 
 
 def npz(path: Path, **arrays) -> Path:
