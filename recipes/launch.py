@@ -145,6 +145,8 @@ def _sentence(message: str, options: list[str]) -> str:
         said = f"one of {choices.replace(chr(39), '')}" if choices else KINDS.get(kind, kind)
         return f"--{key[1]} {value[-1]}: it must be {said}"
     if unknown := re.match(r"unrecognized arguments: (\S+)", message):
+        if not unknown[1].startswith("-"):
+            return f"{unknown[1]}: one value too many; a pattern needs quotes, an option its name, which --help lists"
         near = difflib.get_close_matches(unknown[1].split("=")[0], options, 3)
         return f"{unknown[1]}: there is no such option; " + (
             f"the nearest names are {', '.join(near)}" if near else "--help lists all"
