@@ -320,7 +320,7 @@ def test_mistakes_are_one_sentence(argv, message, pictures, tmp_path, capsys, mo
         (["--lr", "fast"], "--lr fast: it must be a number"),
         (["--adv", "foo"], "--adv foo: it must be one of least_squares, non_saturating, hinge"),
         (["--critc", "patch"], "--critc: there is no such option; the nearest names are --critic"),
-        (["photos"], "photos: one value too many; a pattern needs quotes, an option its name"),
+        (["photos"], "photos: one value too many; a pattern needs quotes, an option its name, which --help lists"),
         (
             ["--config", "none.yaml"],
             f"Parser key \"config\": File does not exist: '{Path('none.yaml').absolute()}'; --help lists the options",
