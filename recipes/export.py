@@ -26,6 +26,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
     from torch import nn
 
     from translate.errors import UserError, reason
+    from translate.modules.pieces import InPieces
     from translate.sample import Sample
     from translate.systems.cogan import Inversion
 
@@ -39,7 +40,8 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
         open(output, "ab").close()  # ahead of the half minute that an export takes
     except OSError as error:
         raise UserError(f"{output} cannot be written ({reason(error)}): choose another file") from error
-    if isinstance(translator.system.direction(source, to), Inversion):
+    net = translator.system.direction(source, to)
+    if any(isinstance(part, Inversion) for part in net.modules()):
         raise UserError(
             "a CoGAN translates by a search, which ONNX cannot hold: convert with scripts/convert.py instead"
         )
@@ -57,7 +59,7 @@ def export_onnx(translator, output: str, to: str = "b", source: str = "") -> Non
     x = translator.domains[source].blank(2).x
     sides = (
         {0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-        if x.ndim == 4
+        if x.ndim == 4 and not isinstance(net, InPieces)  # which knows one shape
         else {0: torch.export.Dim("n")}
     )
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from tests.cases import CPU
 from translate import bundle, runtime
 from translate.errors import UserError
 from translate.loop import Trainer
+from translate.sample import Sample
 
 TINY = dict(steps=3, width=4, blocks=1, layers=1, pool=2, batch=2, precision="fp32")
 CODES = (
@@ -39,6 +40,7 @@ CASES = [(method, kind) for method in METHODS for kind in ("images", "tokens")] 
 ]
 CASES.remove(("cut", "tokens"))
 CASES.remove(("crossaligned", "images"))
+EVERY = CASES + [(m, "mels") for m in METHODS if (m, "mels") not in CASES and m not in ("cut", "crossaligned")]
 
 
 @pytest.fixture
@@ -83,6 +85,21 @@ def test_a_bundle_is_rebuilt_without_the_data(method, kind, tiny, tmp_path):
         s = source.domain.normalise(source.preview(2))
         expected, found = (torch.manual_seed(0) and one.direction(key, side)(s) for one in (system, again.system))
         assert torch.equal(target.domain.harden(expected).x, target.domain.harden(found).x)
+
+
+WHOLE = {"images": (1, 3, 21, 30), "mels": (1, 1, 80, 37)}  # larger than TINY's items, and of no round number
+
+
+@pytest.mark.parametrize("method, kind", [(m, k) for m, k in EVERY if k in WHOLE])
+def test_items_of_any_size_are_translated(method, kind, tiny):
+    """As validation, conversion and evaluation call them."""
+    recipe = tiny(method, kind)
+    system = recipe.system().eval()
+    for key, side in kinds.directions(recipe.data):
+        domain, net = recipe.data[key].domain, system.direction(key, side)
+        with torch.inference_mode():
+            whole = domain.whole(net, Sample(torch.randn(*WHOLE[kind])))
+        assert whole.x.shape == WHOLE[kind] and whole.x.isfinite().all()
 
 
 def left(argv: list) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..adv import wasserstein
+from ..modules.pieces import InPieces
 from ..sample import Sample
 from ..system import Losses
 from .aligned import Aligned
@@ -46,3 +47,6 @@ class ARAE(Aligned):
         codes = torch.cat([z_a.x, z_b.x])
         noise = torch.randn(len(codes), self.prior.noise, device=codes.device)
         return self.d_prior(Sample(codes)), self.d_prior(Sample(self.prior(Sample(noise)).x))
+
+    def translator(self, to: str) -> nn.Module:
+        return InPieces(self.B if to == "a" else self.A, super().translator(to))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..adv import Adv, non_saturating
 from ..domain import Domain
+from ..modules.pieces import InPieces
 from ..sample import Sample
 from ..system import Losses, Update
 from .plain import Plain
@@ -20,11 +21,8 @@ from .plain import Plain
 class Inversion(nn.Module):
     """A direction: the noise out of which `here` makes what is nearest to the input, and what `there` makes of it.
 
-    descent: Adam's steps from the encoder's guess down the domain's distance, in inference too. Generators make items of one shape:
-    larger ones are cut into pieces that overlap by a quarter and are blended.
+    descent: Adam's steps from the encoder's guess down the domain's distance, in inference too.
     """
-
-    multiple, context = 1, 0
 
     def __init__(
         self, domain: Domain, encoder: nn.Module, here: nn.Module, there: nn.Module, descent: int = 30, lr: float = 0.1
@@ -37,8 +35,7 @@ class Inversion(nn.Module):
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         with torch.inference_mode(False), torch.enable_grad():
             s = self.domain.harden(s.map(torch.clone))  # an inference tensor takes no part in a gradient
-            made = self._translated(s) if s.mask is not None else Sample(self._in_pieces(s.x), label=s.label)
-        return made.detach()
+            return self.there(Sample(self.noise_of(s))).detach()
 
     def noise_of(self, s: Sample) -> Tensor:
         """[B,noise] for items of the generators' shape."""
@@ -48,29 +45,6 @@ class Inversion(nn.Module):
             (z.grad,) = torch.autograd.grad(self.domain.distance(self.here(Sample(z), like=s), s), z)
             adam.step()
         return z.detach()
-
-    def _translated(self, s: Sample) -> Sample:
-        return self.there(Sample(self.noise_of(s)))
-
-    def _in_pieces(self, x: Tensor) -> Tensor:
-        """[B,C,H,W] of any size"""
-        (h, w), (height, width) = sides = self.domain.blank(1).x.shape[2:], x.shape[2:]
-        steps = [max(1, n - n // 4) for n in sides[0]]
-        down, right = (max(n - of, -(of - n) % step) for n, of, step in zip(*sides, steps))
-        x = F.pad(x, (0, right, 0, down), mode="replicate")
-        pieces = F.unfold(x, (h, w), stride=steps)  # [B, C h w, n]
-        made = self._translated(Sample(pieces.mT.reshape(-1, x.shape[1], h, w))).x
-        weight = (_ramp(h)[:, None] * _ramp(w)).to(made)
-        parts = torch.stack([made * weight, weight.expand_as(made)])  # [2, B n, C', h, w]
-        folded = [
-            F.fold(part.reshape(len(x), pieces.shape[2], -1).mT, x.shape[2:], (h, w), stride=steps) for part in parts
-        ]
-        return (folded[0] / folded[1])[..., :height, :width]
-
-
-def _ramp(n: int) -> Tensor:
-    """1, 2 ... 2, 1"""
-    return torch.minimum(torch.arange(1, n + 1), torch.arange(n, 0, -1)).float()
 
 
 class CoGAN(Plain):
@@ -92,7 +66,8 @@ class CoGAN(Plain):
         descent: int = 30,
         **plain,
     ):
-        a2b, b2a = Inversion(A, e_a, g_a, g_b, descent), Inversion(B, e_b, g_b, g_a, descent)
+        a2b = InPieces(A, Inversion(A, e_a, g_a, g_b, descent))
+        b2a = InPieces(B, Inversion(B, e_b, g_b, g_a, descent))
         super().__init__(A, B, a2b, b2a, d_a, d_b, adv=adv, **plain)
         self.g_a, self.g_b, self.e_a, self.e_b = g_a, g_b, e_a, e_b
         self.updates = (*self.updates, Update("e"))
