@@ -25,10 +25,11 @@ class Rewriter(nn.Module):
     """A sentence x of a -> the sentence y of b that it most likely stands for: a noisy channel (Brown 1993), found by Viterbi's algorithm.
 
     y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + log p(x_t | y_t), with pairs of words counted in both
-    collections. p(x | y) begins with `substitutes`, with what is spelt by a rule of the two sides (`spellings`, where `words`, the
-    text of each id, is given), and with what words become in sentences of both sides that say nearly the same (`edits`), looked for
-    `matched` times: where styles say the same things, as sentiments do not. It is then learnt from a alone, as a cipher's key is (Knight 2006, by
-    Viterbi training): without `against`, which says what a style is and not what a word means.
+    collections. p(x | y) begins with `substitutes`, and with what words become in sentences of both sides that say nearly the same
+    (`edits`), looked for `matched` times: where styles say the same things, as sentiments do not. Where `words`, the text of each id,
+    is given: with what is spelt by a rule of the two sides too (`spellings`), and words and punctuation stand for their kind alone. It
+    is then learnt from a alone, as a cipher's key is (Knight 2006, by Viterbi training): without `against`, which says what a style is
+    and not what a word means.
     """
 
     def __init__(
@@ -45,14 +46,16 @@ class Rewriter(nn.Module):
         self.against, self.vocabulary = AGAINST[matched > 0] if against is None else against, vocabulary
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
         spelt = spellings(a, b, words) if words else {}
-        offered = substitutes(a, b, vocabulary, least=LEAST[matched > 0], spelt=spelt)
+        spoken = np.array([any(map(str.isalnum, word)) for word in words] or [True] * vocabulary)
+        offered = of_a_kind(*substitutes(a, b, vocabulary, least=LEAST[matched > 0], spelt=spelt), spoken)
         for name, array in zip(("words", "cost"), offered):
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         some = a[:: -(-len(a) // MOST)]
         for done in range(max(1, matched)):
             if matched:
                 told = self.rewritten(a) if done else a
-                self.words, self.cost = map(torch.from_numpy, with_edits(*offered, edits(a, told, b, vocabulary)))
+                learnt = with_edits(*offered, edits(a, told, b, vocabulary))
+                self.words, self.cost = map(torch.from_numpy, of_a_kind(*learnt, spoken))
             self._learn(some, rounds)
 
     def rewritten(self, sentences: Ids) -> list[list[int]]:
@@ -191,6 +194,12 @@ def offer(words: np.ndarray, cost: np.ndarray, found: dict[tuple[int, int], floa
             words[x, at[0]] = y
         cost[x, at[0]] = min(cost[x, at[0]], nats)
     return words, cost
+
+
+def of_a_kind(words: np.ndarray, cost: np.ndarray, spoken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Without words in the place of punctuation, and the other way round: verses that begin with "and" do not say it by a quotation
+    mark because other verses begin with one. spoken [V]: whether a word has letters or digits."""
+    return words, np.where(spoken[words] == spoken[:, None], cost, NEVER).astype(np.float32)
 
 
 def with_edits(

@@ -73,3 +73,14 @@ def test_a_channel_learns_from_counterparts_what_surroundings_do_not_tell():
     x = [[7, 8, OLD, 9, 10]]
     assert Rewriter(a, b, 60, matched=1).rewritten(x) == [[7, 8, NEW, 9, 10]]
     assert Rewriter(a, a, 60, matched=1).rewritten(x) == x
+
+
+@pytest.mark.parametrize(
+    "old, new, same", [("ye", "you", True), ("and", '"', False), (":", "unto", False), (":", ";", True)]
+)
+def test_no_word_is_said_by_punctuation_nor_punctuation_by_a_word(old, new, same):
+    a, b = sides(80)
+    words = [f"w{i}" for i in range(60)]
+    words[OLD], words[NEW] = old, new
+    found = Rewriter(a, b, 60, matched=1, words=words).rewritten([[7, 8, OLD, 9, 10]])
+    assert found == [[7, 8, NEW if same else OLD, 9, 10]]
