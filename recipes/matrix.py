@@ -69,8 +69,9 @@ FAMILIES = {
     ),
     "one-sided": ("cut", "fastcut", "content"),
 }
-DIGITS = dict(width=16, blocks=2, lr=5e-4)
-PICTURES = dict(size=32, width=16, blocks=2, lr=5e-4, generator="residual", pairs=0.0)  # the paper's terms alone
+PAPERS = dict(cycle=10.0, spectral=False, pairs=0.0)  # numbers and terms of the papers alone
+DIGITS = dict(width=16, blocks=2, lr=5e-4) | PAPERS
+PICTURES = dict(size=32, width=16, blocks=2, lr=5e-4, generator="residual") | PAPERS
 COLUMNS = {
     "digits2inverted": Column("{made}/inverted.npz", "{made}/inverted.npz", "l1", min, DIGITS),
     "digits2thick": Column("{made}/thick.npz", "{made}/thick.npz", "l1", min, DIGITS),

@@ -71,7 +71,8 @@ def numbers(domain: Domain, full: bool) -> dict:
         steps=200_000 if full else 2000,
         batch=4 if small else 1,
         lr=2e-4 if full or small else 3e-4,
-        cycle=10.0 if full or small else 1.5,
+        cycle=10.0 if full else 3.0 if small else 1.5,
+        restore=10.0 if full or small else 1.5,
         identity=5.0 if full and not small else 0.0,
         warm=1 / 3,
         pool=50,
@@ -80,6 +81,7 @@ def numbers(domain: Domain, full: bool) -> dict:
         blocks=9 if full else 4,
         critic="patch" if full or small else "vgg",
         layers=1 if domain.size == 32 else 2 if small else 3,
+        spectral=small and not full,
     )
 
 

@@ -173,6 +173,22 @@ def test_small_pictures_that_look_alike_have_pseudo_pairs(tmp_path, change, said
     assert made.args["pairs"] == pairs
 
 
+@pytest.mark.parametrize(
+    "said, cycle, spectral",
+    [
+        (dict(budget="laptop"), 3.0, True),
+        (dict(budget="laptop", cycle=7.0, spectral=False), 7.0, False),
+        (dict(budget="full"), 10.0, False),
+    ],
+    ids=["laptop", "said", "full"],
+)
+def test_small_pictures_without_a_gpu_have_a_lighter_cycle_and_smooth_critics(pictures, said, cycle, spectral):
+    made = recipe("cyclegan")(str(pictures), str(pictures), size=16, width=4, blocks=1, steps=2, **said)
+    assert (made.args["cycle"], made.args["spectral"]) == (cycle, spectral)
+    normed = [name for name, _ in made.system().named_modules() if name.endswith("parametrizations.weight")]
+    assert bool(normed) == spectral
+
+
 def test_few_pictures_cannot_tell_whether_they_look_alike(pictures):
     made = recipe("cyclegan")(str(pictures), str(pictures), size=16, width=4, blocks=1, steps=2)
     assert made.args["pairs"] == 0
