@@ -32,8 +32,8 @@ def cyclegan(
     Args:
         a: one collection: a folder (plain, or with trainA/trainB inside), a glob, @list.txt, an .npz, a file of sentences, or a name.
         b: the other.
-        cycle: weight of cycle consistency (lambda). Pictures: 10 as in the paper, without a GPU 3 beside the patch critic (and --spectral
-            true), 1.5 beside the vgg critic.
+        cycle: weight of cycle consistency (lambda). Pictures: 10 as in the paper; without a GPU 3 and --spectral true from 32 to 64 pixels,
+            1.5 beside the vgg critic.
         identity: weight of the identity loss, which keeps what both sides share. Pictures: 5 for photographs with a full budget,
             else 0. It helps where the sides are alike (two fonts), harms where they are not (digits and their outlines).
         back: weight of a second pair of critics, which judge what came back (CycleGAN-VC2, arXiv:1904.04631: 1); 0: none.

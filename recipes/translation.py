@@ -203,7 +203,7 @@ def translation(
             (Projected GANs, arXiv:2111.01007), which tells strokes from fur after a few steps: photographs without a GPU get it.
         layers: of the patch critics. Pictures: 1, 2, 3, 4 judge patches of 16, 34, 70, 142 pixels; 70 at 256 pixels where left out.
         scales: patch critics, each on an item of half the last one's size.
-        spectral: spectral normalisation in the patch critics, which small pictures without a GPU get.
+        spectral: spectral normalisation in the patch critics; CycleGAN has it between small pictures without a GPU.
         diffaugment: critics see pictures recoloured, shifted and with a hole, data and translations alike, so that they cannot learn
             a few hundred by heart (arXiv:2006.10738). It helped two vendors' emoji; line art was no better for it.
         augment: of pictures: a pipeline that albumentations.save wrote (.json or .yaml), ahead of random crops and mirrors.
@@ -227,10 +227,8 @@ def translation(
         steps=steps, batch=batch, lr=lr, lr_d=lr_d, pool=pool, generator=generator, width=width, blocks=blocks,
         critic=critic, layers=layers, scales=scales, spectral=spectral, diffaugment=diffaugment,
     ) | own  # fmt: skip
-    suits = kind.numbers(first, budget == "full")
-    suits = (
-        dict(pairs=0.0, spectral=False, restore=suits["cycle"]) | suits
-    )  # restore and cycle are distances to the input
+    suits = kind.numbers(first, budget == "full", method)
+    suits = dict(pairs=0.0, spectral=False) | suits | dict(restore=suits["cycle"])  # both are distances to the input
     if own.get("pairs", NONE) is None and hasattr(kind, "pairs"):
         suits["pairs"] = kind.pairs(data)
     n = {key: suits.get(key) if value is None else value for key, value in said.items()}

@@ -5,7 +5,7 @@ A kind's module holds
     Domain                                     its class; `Domain.spec()["domain"]` is the module's name
     ITEMS                                      what a person calls its items: "pictures"
     folders(files, size, full, seed)           {"a": Files, "b": Files} -> {"a": Folder, "b": Folder}, with a domain each; any keys
-    numbers(domain, full)                      CycleGAN's defaults, full: on a GPU
+    numbers(domain, full, method)              what suits a method, as its title says it; full: on a GPU
     direction(source, target, generator, width, blocks, styles=0), critic(domain, critic, width, layers, scales, spectral, classes=1)
                                                CycleGAN's networks; styles: how many wanted domains an input's label may name; classes:
                                                of how many a critic says how real it would be

@@ -51,7 +51,7 @@ def folders(files: dict[str, Files], size: int | None, full: bool, seed: int) ->
     return {side: Folder(Domain(size, *survey(found.train)), found, seed) for side, found in files.items()}
 
 
-def numbers(domain: Domain, full: bool) -> dict:
+def numbers(domain: Domain, full: bool, method: str) -> dict:
     return dict(
         steps=100_000 if full else 4000,
         batch=8,

@@ -117,7 +117,7 @@ def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str)
     return Files(found.name, short, lines(found.test), unit="sentences")
 
 
-def numbers(domain: Domain, full: bool) -> dict:
+def numbers(domain: Domain, full: bool, method: str) -> dict:
     return dict(
         steps=20_000 if full else 3000, batch=64 if full else 32, lr=5e-4, cycle=1.0, identity=1.0, warm=0.0, pool=0,
         generator="editor", width=256 if full else 128, blocks=2, critic="conv", layers=2,

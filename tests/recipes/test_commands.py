@@ -36,8 +36,8 @@ TRANSLATORS = ["cyclegan"]
 TINY = ["--size", "16", "--width", "4", "--blocks", "1", "--device", "cpu"]
 
 
-def recipe(name: str):
-    return getattr(importlib.import_module(f"recipes.{name}"), name)
+def recipe(name: str, module: str = ""):
+    return getattr(importlib.import_module(f"recipes.{module or name}"), name)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -174,16 +174,20 @@ def test_small_pictures_that_look_alike_have_pseudo_pairs(tmp_path, change, said
 
 
 @pytest.mark.parametrize(
-    "said, cycle, spectral",
+    "method, said, cycle, spectral",
     [
-        (dict(budget="laptop"), 3.0, True),
-        (dict(budget="laptop", cycle=7.0, spectral=False), 7.0, False),
-        (dict(budget="full"), 10.0, False),
+        ("cyclegan", dict(budget="laptop", size=32), 3.0, True),
+        ("cyclegan", dict(budget="laptop", size=32, cycle=7.0, spectral=False), 7.0, False),
+        ("cyclegan", dict(budget="laptop", size=28), 10.0, False),
+        ("cyclegan", dict(budget="full", size=32), 10.0, False),
+        ("discogan", dict(budget="laptop", size=32), 10.0, False),
     ],
-    ids=["laptop", "said", "full"],
+    ids=["laptop", "said", "digits", "full", "another"],
 )
-def test_small_pictures_without_a_gpu_have_a_lighter_cycle_and_smooth_critics(pictures, said, cycle, spectral):
-    made = recipe("cyclegan")(str(pictures), str(pictures), size=16, width=4, blocks=1, steps=2, **said)
+def test_small_pictures_without_a_gpu_have_a_lighter_cycle_and_smooth_critics(pictures, method, said, cycle, spectral):
+    made = recipe(method, {"discogan": "methods"}.get(method, ""))(
+        str(pictures), str(pictures), width=4, blocks=1, steps=2, **said
+    )
     assert (made.args["cycle"], made.args["spectral"]) == (cycle, spectral)
     normed = [name for name, _ in made.system().named_modules() if name.endswith("parametrizations.weight")]
     assert bool(normed) == spectral
