@@ -18,7 +18,7 @@ MOST = 16_000  # sentences of a side that are looked at
 Match = tuple[int, int, list]  # (sentence of a, sentence of b, difflib's opcodes)
 
 
-def matches(a: Ids, b: Ids, vocabulary: int, like: float = 0.6, near: int = 2, shortest: int = 4) -> Iterator[Match]:
+def matches(a: Ids, b: Ids, vocabulary: int, like: float = 0.4, near: int = 5, shortest: int = 4) -> Iterator[Match]:
     """For each sentence of a those of b that it shares the most with, where difflib's ratio is above `like`.
 
     near: how many of b are tried, by the cosine of TF-IDF.
