@@ -45,7 +45,7 @@ def voice(
         b: the other.
         domains: in their place two speakers or more (method disentangle).
         method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); disentangle: one auto-encoder whose code hides the speaker
-            (arXiv:1804.02812).
+            (arXiv:1804.02812), which is ready sooner and loses more words.
         steps: training steps.
         size: frames of the training crop, 11.6 ms each, a multiple of 4.
         batch: crops of each speaker a step, over all processes.
