@@ -256,7 +256,8 @@ def initialise(system: System, path: Path, data: dict) -> System:
         ) from error
     if unexpected:
         raise UserError(
-            f"--init-from {path}: it has {unexpected[0]}, which this system has not; give the same method and sizes"
+            f"--init-from {path}: it has {unexpected[0]}, which this system has not; give the same method and sizes, and its critics' "
+            "options, such as --spectral"
         )
     return system
 

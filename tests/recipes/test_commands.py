@@ -22,6 +22,7 @@ import yaml
 from recipes import console, launch
 from recipes.kinds.images import Judge as ImageJudge
 from recipes.runs import runs
+from recipes.train import recipe_of
 from tests.cases import draw, paint
 from tests.quick import cheap
 from tests.translate.test_resume import differing, end_of, tensors
@@ -36,8 +37,8 @@ TRANSLATORS = ["cyclegan"]
 TINY = ["--size", "16", "--width", "4", "--blocks", "1", "--device", "cpu"]
 
 
-def recipe(name: str, module: str = ""):
-    return getattr(importlib.import_module(f"recipes.{module or name}"), name)
+def recipe(name: str):
+    return getattr(importlib.import_module(f"recipes.{name}"), name)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -185,9 +186,7 @@ def test_small_pictures_that_look_alike_have_pseudo_pairs(tmp_path, change, said
     ids=["laptop", "said", "digits", "full", "another"],
 )
 def test_small_pictures_without_a_gpu_have_a_lighter_cycle_and_smooth_critics(pictures, method, said, cycle, spectral):
-    made = recipe(method, {"discogan": "methods"}.get(method, ""))(
-        str(pictures), str(pictures), width=4, blocks=1, steps=2, **said
-    )
+    made = recipe_of(method)(str(pictures), str(pictures), width=4, blocks=1, steps=2, **said)
     assert (made.args["cycle"], made.args["spectral"]) == (cycle, spectral)
     normed = [name for name, _ in made.system().named_modules() if name.endswith("parametrizations.weight")]
     assert bool(normed) == spectral
