@@ -94,7 +94,9 @@ def voice(
     key, first = next(iter(recipe.data.items()))
     if "mels" != first.domain.spec()["domain"]:
         raise UserError(f"{option(key)} {first.name}: no recordings; scripts/cyclegan.py takes collections of any kind")
-    args = {key: value for key, value in recipe.args.items() if key in inspect.signature(voice).parameters} | own
+    idle = ("cycle", "identity", "pairs", "back") if method == "disentangle" else ("hide", "real", "hear", "second")
+    known = set(inspect.signature(voice).parameters) - set(idle)
+    args = {key: value for key, value in (recipe.args | own).items() if key in known}
     names = " ↔ ".join(folder.name for folder in recipe.data.values())
     recipe = replace(recipe, args=args, title=f"Voices: {names}")
     return recipe if method == "cycle" else disentangled(recipe)

@@ -98,6 +98,8 @@ def test_both_methods_train_and_convert(method, voices, tmp_path, capsys):
     assert left.value.code == 0
     keys = json.loads((out / "stats.jsonl").read_text().splitlines()[-2]).keys()
     assert ("cycle_a" in keys) == (method == "cycle") and ("hear_a" in keys) == (method == "disentangle")
+    args = json.loads((out / "final" / "config.json").read_text())["args"]
+    assert ("pairs" in args) == (method == "cycle") and ("hear" in args) == (method == "disentangle")  # what it used
     translator = Translator.from_pretrained(out, device="cpu")
     translator.domains["a"].speak_with("griffin-lim")
     wave, _ = translator((hum(0.3), 16_000), to="a")
