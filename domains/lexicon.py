@@ -17,19 +17,30 @@ from .counterparts import edits
 
 Ids = Sequence[Sequence[int]]  # sentences, without their ends
 NEVER = 1e4  # nats
-AGAINST, LEAST = (0.75, 0.4), (0.15, 0.45)  # without matched sentences, chosen on reviews; with them, on verses
+# without matched sentences, chosen on reviews; with them, on verses
+AGAINST, SHARE, LEAST = (0.75, 0.7), (0.01, 0.5), (0.15, 0.45)
 MOST = 4000  # sentences that a channel is learnt from: more take longer and change little
 
 
-class Rewriter(nn.Module):
+class Learnt(nn.Module):
+    """Its buffers take the shapes of those that are loaded into it."""
+
+    def _load_from_state_dict(self, state: dict, prefix: str, *rest) -> None:
+        for name, buffer in self.named_buffers(recurse=False):
+            if prefix + name in state:
+                setattr(self, name, torch.empty_like(state[prefix + name], device=buffer.device))
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+class Rewriter(Learnt):
     """A sentence x of a -> the sentence y of b that it most likely stands for: a noisy channel (Brown 1993), found by Viterbi's algorithm.
 
     y maximises sum_t log p_b(y_t | y_t-1) - against log p_a(y_t | y_t-1) + log p(x_t | y_t), with pairs of words counted in both
-    collections. p(x | y) begins with `substitutes`, and with what words become in sentences of both sides that say nearly the same
+    collections, and `share` of b's among a's: where it is a half, a word is not the better for being unheard of in a. p(x | y) begins with `substitutes`, and with what words become in sentences of both sides that say nearly the same
     (`edits`), looked for `matched` times: where styles say the same things, as sentiments do not. Where `words`, the text of each id,
     is given: with what is spelt by a rule of the two sides too (`spellings`), and words and punctuation stand for their kind alone. It
     is then learnt from a alone, as a cipher's key is (Knight 2006, by Viterbi training): without `against`, which says what a style is
-    and not what a word means.
+    and not what a word means. Of no sentences: each word stays itself.
     """
 
     def __init__(
@@ -44,13 +55,14 @@ class Rewriter(nn.Module):
     ):
         super().__init__()
         self.against, self.vocabulary = AGAINST[matched > 0] if against is None else against, vocabulary
+        self.share = SHARE[matched > 0]
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
         spelt = spellings(a, b, words) if words else {}
         spoken = np.array([any(map(str.isalnum, word)) for word in words] or [True] * vocabulary)
         offered = of_a_kind(*substitutes(a, b, vocabulary, least=LEAST[matched > 0], spelt=spelt), spoken)
         for name, array in zip(("words", "cost"), offered):
-            self.register_buffer(name, torch.from_numpy(array), persistent=False)
-        some = a[:: -(-len(a) // MOST)]
+            self.register_buffer(name, torch.from_numpy(array))
+        some = a[:: -(-len(a) // MOST) or 1]
         for done in range(max(1, matched)):
             if matched:
                 told = self.rewritten(a) if done else a
@@ -85,7 +97,7 @@ class Rewriter(nn.Module):
 
     def follows(self, before: Tensor, word: Tensor) -> Tensor:
         a, b = self.a(before, word), self.b(before, word)
-        return _mixed(b, a) - self.against * _mixed(a, b)
+        return _mixed(b, a) - self.against * _mixed(a, b, self.share)
 
     def forward(self, s: Sample) -> Sample:
         """Ids [B,T] -> ids [B,T]."""
@@ -112,7 +124,7 @@ def _mixed(own: Tensor, other: Tensor, share: float = 0.01) -> Tensor:
     return torch.logaddexp(own + math.log(1 - share), other + math.log(share))
 
 
-class Bigrams(nn.Module):
+class Bigrams(Learnt):
     """log p(word | the word before), by absolute discounting (Ney 1994): what pairs that were seen give up goes to all words.
 
     PAD before the first word. discount: of each pair's count.
@@ -121,7 +133,7 @@ class Bigrams(nn.Module):
     def __init__(self, sentences: Ids, vocabulary: int, discount: float = 0.75):
         super().__init__()
         self.vocabulary, self.discount = vocabulary, discount
-        pairs = [x * vocabulary + y for s in sentences for x, y in zip([PAD, *s], [*s, END])]
+        pairs = [x * vocabulary + y for s in sentences or [[]] for x, y in zip([PAD, *s], [*s, END])]
         keys, counts = np.unique(np.asarray(pairs, np.int64), return_counts=True)
         before, word = keys // vocabulary, keys % vocabulary
         said, kinds = (np.bincount(before, w, vocabulary) for w in (counts, None))
@@ -130,8 +142,8 @@ class Bigrams(nn.Module):
         for name, array in dict(
             counts=counts, said=np.maximum(said, 1), alone=alone / alone.sum(), spare=spare
         ).items():
-            self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
-        self.register_buffer("keys", torch.from_numpy(keys), persistent=False)
+            self.register_buffer(name, torch.from_numpy(array).float())
+        self.register_buffer("keys", torch.from_numpy(keys))
 
     def forward(self, before: Tensor, word: Tensor) -> Tensor:
         """Ids of shapes that broadcast."""
@@ -306,7 +318,7 @@ def _leans(a: Ids, b: Ids, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
     counts = np.stack(
         [np.bincount(np.fromiter((i for s in side for i in s), int), minlength=vocabulary) for side in (a, b)]
     )
-    return counts, np.diff(np.log((counts + 1) / counts.sum(1, keepdims=True)), axis=0)[0]
+    return counts, np.diff(np.log((counts + 1) / np.maximum(1, counts.sum(1, keepdims=True))), axis=0)[0]
 
 
 def _likeness(

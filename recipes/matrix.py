@@ -139,6 +139,7 @@ def matrix(
     import os
     import re
     import sys
+    import traceback
 
     from translate.errors import UserError, at_least
 
@@ -166,6 +167,10 @@ def matrix(
                     cell = trained(ROWS[method], column, scale, out, seed, minutes, steps, device, judge)
                 except UserError as error:
                     cell = {"why": str(error)}
+                except Exception:  # the others are worth having; this one is tried again when the command is repeated
+                    traceback.print_exc()
+                    sys.stderr.write(f"{name}, {method}, seed {seed}: broke, as above, and is left empty\n")
+                    continue
                 keep(kept / f"{name}.json", budget, method, seed, cell)
                 publish(Path(docs))
                 sys.stderr.write(f"{name}, {method}, seed {seed}: {cell.get('selected', cell.get('why'))}\n")

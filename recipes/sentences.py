@@ -56,12 +56,13 @@ def sentences(
             train.X.txt is kept for evaluation.
         b: the other.
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
-        generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; parallel: each word
-            from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
+        generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; it starts from what the
+            channel of --pairs says, where that has learnt from --matched sentences; parallel: each word from its surroundings, a network
+            a direction; seq2seq: attention and copying, lengths differ, both directions one.
         steps: training steps; 1,000, fewer where that is more than 12 passes over the smaller side, 2,500 for parallel, 3,000 for seq2seq.
-        warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, none for parallel.
+        warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, a fiftieth for an editor of drafts, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
-            (domains/lexicon.py); 1, 0.3 for seq2seq, none for parallel.
+            (domains/lexicon.py); 1, 0.1 for an editor that starts from them, 0.3 for seq2seq, none for parallel.
         matched: how often sentences of both sides that say nearly the same are looked for, for the channel to learn from
             (domains/counterparts.py); 0 where the sides do not say the same things, as sentiments.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
@@ -96,7 +97,7 @@ def sentences(
     from recipes.kinds import tokens as kind
     from translate import adv as objectives
     from translate.errors import UserError, at_least
-    from translate.modules.cycle import Towards
+    from translate.modules.cycle import Edited, Towards
     from translate.nets.sequence import Bottleneck, concrete, draw_word, straight_through
     from translate.recipe import Recipe, Run, intervals
     from translate.systems.styletransformer import PolicyGradient, StyleTransformer
@@ -106,6 +107,8 @@ def sentences(
         kernel=kernel, layers=layers, entropy=entropy,
     )  # fmt: skip
     reading = dict(layers=0) if way == "continuous" or (way, generator) == ("gumbel", "parallel") else {}
+    drafts = generator == "editor" and matched > 0
+    reading |= dict(pairs=0.1, warm=1 / 50) if drafts else {}
     reading["entropy"] = 0.03 if way == "policy" else 0.1 if generator == "parallel" else 0.0
     n = NUMBERS[generator] | reading | {key: value for key, value in given.items() if value is not None}
     batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))
@@ -146,16 +149,18 @@ def sentences(
             if folder:
                 backbones.pretrained(folder, source, *filter(None, (reader, writer)))
         size = reader.width if reader else width
-        return kind.direction(source, B, generator, size, blocks, styles, bottleneck, kernel, reader, writer)
+        return kind.direction(source, B, generator, size, blocks, styles, bottleneck, kernel, reader, writer, drafts)
+
+    drafts = drafts and n["pairs"] > 0
 
     def system() -> StyleTransformer:
+        lexicon = kind.pseudo_pairs(*data.values(), matched) if n["pairs"] else None
         if generator == "parallel":
             directions = network(A, 0), network(B, 0)
         else:
             net = network(A, 2)
-            directions = Towards(net, 1), Towards(net, 0)
+            directions = [Edited(net, 1 - i, lexicon[i]) if drafts else Towards(net, 1 - i) for i in range(2)]
         critics = [domain.critic(width=width, layers=layers) for domain in (A, B)]
-        lexicon = kind.pseudo_pairs(*data.values(), matched) if n["pairs"] else None
         common = dict(warm=warm, pseudo=lexicon, adv=getattr(objectives, adv), pool=0, batch=batch, **weights)
         if way != "policy":
             return StyleTransformer(A, B, *directions, *critics, **common)

@@ -136,23 +136,22 @@ def direction(
     kernel: int = 3,
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
+    drafts: bool = False,
 ) -> nn.Module:
     """styles: how many wanted styles the network is told apart by its input's label. encoder: one in the place of convolutions, of
-    this width. decoder: of seq2seq, one in the place of the recurrent one."""
+    this width. decoder: of seq2seq, one in the place of the recurrent one. drafts: of an editor, it is given them."""
     encoder = encoder or Encoder(source.vocabulary, width, blocks, styles, kernel)
     if generator in ("editor", "parallel"):
-        return Parallel(encoder, copying=generator == "editor", bottleneck=bottleneck)
+        return Parallel(encoder, generator == "editor", bottleneck, drafts)
     if generator == "seq2seq":
         how = dict(dropout=0.3, copying=True, bottleneck=bottleneck)
         return Seq2Seq(encoder, decoder or Decoder(target.vocabulary, target.length, width, **how), noise=0.1)
     raise UserError(f"--generator {generator}: of sentences it is editor, parallel or seq2seq")
 
 
-def pseudo_pairs(a: Folder, b: Folder, matched: int = 0) -> tuple[Rewriter, Rewriter] | None:
-    """(a to b, b to a), learnt from the training sentences; None where there are none. matched: see Rewriter."""
-    said = [[side.items[i].text for i in side.train_ids if side.items] for side in (a, b)]
-    if not all(said):
-        return None
+def pseudo_pairs(a: Folder, b: Folder, matched: int = 0) -> tuple[Rewriter, Rewriter]:
+    """(a to b, b to a), learnt from the training sentences; of none, ones that change nothing. matched: see Rewriter."""
+    said = [[side.items[i].text for i in side.train_ids] for side in (a, b)]
     return tuple(channel(a.domain, *sides, matched) for sides in (said, said[::-1]))
 
 

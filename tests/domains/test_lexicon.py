@@ -58,6 +58,16 @@ def test_pairs_of_words_are_a_distribution_and_follow_the_counts():
     assert log_p[KEPT[0], OLD].exp().item() == pytest.approx((20 - 0.75) / 20 + spare * alone, rel=1e-5)
 
 
+def test_what_one_learnt_another_can_load():
+    rng = np.random.default_rng(4)
+    learnt, loaded = Rewriter(said(OLD, rng), said(NEW, rng), 16), Rewriter([], [], 16)
+    x = torch.tensor([[*s, END] for s in said(OLD, rng)])
+    s = Sample(x, torch.ones_like(x, dtype=torch.bool))
+    assert torch.equal(loaded(s).x, x)  # of no sentences: nothing changes
+    loaded.load_state_dict(learnt.state_dict())
+    assert torch.equal(loaded(s).x, learnt(s).x) and not torch.equal(loaded(s).x, x)
+
+
 def test_the_rewritten_sentence_is_the_likeliest_of_all():
     """Against every sentence that there is."""
     rng = np.random.default_rng(2)

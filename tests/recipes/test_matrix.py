@@ -66,6 +66,24 @@ def test_what_is_missing_is_said(run, capsys):
     assert "--methods plane: there is no such one; the nearest names are plain" in capsys.readouterr().err
 
 
+def test_a_cell_that_breaks_leaves_the_others_standing(run, monkeypatch, capsys):
+    whole = page.trained
+
+    def broken(row, *args):
+        if row.recipe == "plain":
+            raise RuntimeError("no such luck")
+        return whole(row, *args)
+
+    monkeypatch.setattr(page, "trained", broken)
+    assert run("plain,discogan") == (0, ["discogan"])
+    said = capsys.readouterr().err
+    assert "no such luck" in said and "digits2inverted, plain, seed 0: broke" in said
+    cells = json.loads((run.docs / "matrix" / "small" / "digits2inverted.json").read_text())["cells"][STEPS]
+    assert "plain" not in cells and cells["discogan"]["0"]["steps"] == 2
+    monkeypatch.setattr(page, "trained", whole)
+    assert run("plain,discogan") == (0, ["plain"]), "only the empty cell is tried again"
+
+
 def test_names_may_hold_a_comma_and_a_blank():
     assert page.chosen("sentences, policy,cut", page.ROWS, "--methods") == ["sentences, policy", "cut"]
 

@@ -73,7 +73,9 @@ def trained(data, tmp_path_factory) -> Path:
 def test_an_editor_goes_over_few_sentences_twelve_times_at_most(data):
     sides = [str(data / f"train.{side}.txt") for side in ("neg", "pos")]
     few = sentences(*sides, batch=8)  # of 40 sentences 36 are trained on: 5 steps a pass
-    assert few.run.steps == few.args["steps"] == 60 and few.args["warm"] == 10
+    assert few.run.steps == few.args["steps"] == 60 and (few.args["warm"], few.args["pairs"]) == (1, 0.1)
+    undrafted = sentences(*sides, batch=8, matched=0).args
+    assert (undrafted["warm"], undrafted["pairs"]) == (10, 1.0)
     assert sentences(*sides, batch=8, steps=70).run.steps == 70
     assert sentences(*sides, batch=8, generator="parallel").run.steps == 2500
 
@@ -88,6 +90,19 @@ def test_phrases_are_words_where_there_are_pseudo_pairs(tmp_path):
     sides = [str(tmp_path / f"{side}.txt") for side in said]
     domain, plain = (sentences(*sides, generator=net).data["a"].domain for net in ("editor", "parallel"))
     assert domain.vocabulary == plain.vocabulary + 1 and domain.word(domain.vocabulary - 1) == "the lord"
+
+
+def test_a_translator_brings_the_drafts_that_its_run_learnt(trained, data):
+    sides = sentences(*(str(data / f"train.{side}.txt") for side in ("neg", "pos"))).data
+    translator = Translator.from_pretrained(trained, device="cpu")
+    said = [side.items[i].text for side in sides.values() for i in side.train_ids]
+    drafts = tokens.pseudo_pairs(*sides.values(), matched=1)
+    for way, draft in zip((("a", "b"), ("b", "a")), drafts):
+        brought = translator.direction(*way).draft
+        domain = translator.domains[way[0]]
+        assert tokens.translated(domain, brought, said) == tokens.translated(domain, draft, said)
+    assert any(tokens.translated(domain, draft, said) != said for draft in drafts)
+    assert not hasattr(sentences(*(side.domain for side in sides.values()), matched=0).system().a2b, "draft")
 
 
 def test_a_copy_counts_no_more_than_half(data, monkeypatch):

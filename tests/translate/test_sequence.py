@@ -9,6 +9,7 @@ from translate.modules.cycle import Pair
 from translate.nets.sequence import (
     END,
     PAD,
+    UNKNOWN,
     Beam,
     Bottleneck,
     Critic,
@@ -40,6 +41,17 @@ def seq2seq(**kw) -> Seq2Seq:
 
 def editor(**kw) -> Parallel:
     return Parallel(Encoder(V, 6, 1), copying=True, **kw)
+
+
+def test_an_editor_starts_from_its_input_or_from_a_draft():
+    s = sentences(20)
+    draft = torch.where(s.x > UNKNOWN, torch.randint_like(s.x, UNKNOWN + 1, V), s.x)
+    for start, net in ((s.x, editor()), (draft, editor(drafts=True))):
+        told = net(s, like=s, **({} if start is s.x else dict(draft=draft)))
+        p = told.x.gather(-1, start[..., None])[..., 0][s.mask]
+        assert p.mean() > 0.9
+        words = net.eval()(s, **({} if start is s.x else dict(draft=draft))).x.argmax(-1)
+        assert torch.equal(words[s.mask], start[s.mask])
 
 
 @pytest.mark.parametrize("way", [straight_through, concrete, draw_word])

@@ -83,3 +83,17 @@ class Towards(nn.Module):
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return self.net(labelled(s, self.label), like=like)
+
+
+class Edited(Towards):
+    """A direction of sentences that edits a draft: what another method, ids to ids, makes of the input."""
+
+    def __init__(self, net: nn.Module, label: int, draft: nn.Module):
+        super().__init__(net, label)
+        self.draft = draft
+
+    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+        with torch.no_grad():
+            ids = s.x.argmax(-1) if s.x.is_floating_point() else s.x
+            draft = self.draft(Sample(ids, s.mask)).x
+        return self.net(labelled(s, self.label), like=like, draft=draft)

@@ -507,26 +507,31 @@ class Parallel(nn.Module):
     """A direction that writes every word at once and keeps the length: residual convolutions, then one layer of logits.
 
     copying: a word keeps itself until a learnt gate lets it go: an editor. Its cycle has no teacher: `like` lends its mask alone.
+    drafts: `forward` is given what another method makes of the sentence, ids [B,T], and the editor starts from that.
     """
 
-    def __init__(self, encoder: Encoder, copying: bool = False, bottleneck: Bottleneck | None = None):
+    def __init__(
+        self, encoder: Encoder, copying: bool = False, bottleneck: Bottleneck | None = None, drafts: bool = False
+    ):
         super().__init__()
         vocabulary, width = encoder.embed.weight.shape
         self.encoder = encoder
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, vocabulary)
         self.keep = nn.Linear(width, 1) if copying else None
-        if copying:
-            nn.init.constant_(
-                self.keep.bias, math.log(vocabulary) + 3
-            )  # training starts from a copy of 95 % of the words
+        self.take = nn.Linear(width, 1) if drafts else None
+        for gate, likely in ((self.keep, not drafts), (self.take, True)):
+            if gate is not None:  # training starts from a copy of 95 % of the words, of the draft where there is one
+                nn.init.constant_(gate.bias, math.log(vocabulary) + 3 * likely)
         self.bottleneck = bottleneck or Bottleneck()
 
-    def forward(self, s: Sample, like: Sample | None = None) -> Sample:
+    def forward(self, s: Sample, like: Sample | None = None, draft: Tensor | None = None) -> Sample:
         h = self.norm(self.encoder(s).x)
         logits = self.out(h).float()
         if self.keep is not None:
             logits = torch.addcmul(logits, self.keep(h).float(), simplex(s, logits.shape[-1]))
+        if self.take is not None:
+            logits = logits.scatter_add(-1, draft[..., None], self.take(h).float())
         logits = in_place(logits, s)
         if like is None and self.training:
             self.bottleneck.advance()
