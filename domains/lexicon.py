@@ -17,8 +17,8 @@ from .counterparts import edits
 
 Ids = Sequence[Sequence[int]]  # sentences, without their ends
 NEVER = 1e4  # nats
-# without matched sentences, chosen on reviews; with them, on verses
-AGAINST, SHARE, LEAST = (0.75, 0.7), (0.01, 0.5), (0.15, 0.45)
+# without matched sentences, chosen on reviews; with them, on verses that both sides have nearly word for word
+AGAINST, SHARE = (0.75, 0.7), (0.01, 0.5)
 MOST = 4000  # sentences that a channel is learnt from: more take longer and change little
 
 
@@ -59,7 +59,7 @@ class Rewriter(Learnt):
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
         spelt = spellings(a, b, words) if words else {}
         spoken = np.array([any(map(str.isalnum, word)) for word in words] or [True] * vocabulary)
-        offered = of_a_kind(*substitutes(a, b, vocabulary, least=LEAST[matched > 0], spelt=spelt), spoken)
+        offered = of_a_kind(*substitutes(a, b, vocabulary, spelt=spelt), spoken)
         for name, array in zip(("words", "cost"), offered):
             self.register_buffer(name, torch.from_numpy(array))
         some = a[:: -(-len(a) // MOST) or 1]

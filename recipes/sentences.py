@@ -62,7 +62,7 @@ def sentences(
         steps: training steps; 1,000, fewer where that is more than 12 passes over the smaller side, 2,500 for parallel, 3,000 for seq2seq.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, a fiftieth for an editor of drafts, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings
-            (domains/lexicon.py); 1, 0.1 for an editor that starts from them, 0.3 for seq2seq, none for parallel.
+            (domains/lexicon.py); 1, 0.3 for an editor that starts from them and for seq2seq, none for parallel.
         matched: how often sentences of both sides that say nearly the same are looked for, for the channel to learn from
             (domains/counterparts.py); 0 where the sides do not say the same things, as sentiments.
         size: most tokens of a sentence; longer ones are left out of training and cut in conversion.
@@ -108,7 +108,7 @@ def sentences(
     )  # fmt: skip
     reading = dict(layers=0) if way == "continuous" or (way, generator) == ("gumbel", "parallel") else {}
     drafts = generator == "editor" and matched > 0
-    reading |= dict(pairs=0.1, warm=1 / 50) if drafts else {}
+    reading |= dict(pairs=0.3, warm=1 / 50) if drafts else {}
     reading["entropy"] = 0.03 if way == "policy" else 0.1 if generator == "parallel" else 0.0
     n = NUMBERS[generator] | reading | {key: value for key, value in given.items() if value is not None}
     batch, width, blocks, kernel, layers = (n[key] for key in ("batch", "width", "blocks", "kernel", "layers"))

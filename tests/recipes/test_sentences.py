@@ -73,7 +73,7 @@ def trained(data, tmp_path_factory) -> Path:
 def test_an_editor_goes_over_few_sentences_twelve_times_at_most(data):
     sides = [str(data / f"train.{side}.txt") for side in ("neg", "pos")]
     few = sentences(*sides, batch=8)  # of 40 sentences 36 are trained on: 5 steps a pass
-    assert few.run.steps == few.args["steps"] == 60 and (few.args["warm"], few.args["pairs"]) == (1, 0.1)
+    assert few.run.steps == few.args["steps"] == 60 and (few.args["warm"], few.args["pairs"]) == (1, 0.3)
     undrafted = sentences(*sides, batch=8, matched=0).args
     assert (undrafted["warm"], undrafted["pairs"]) == (10, 1.0)
     assert sentences(*sides, batch=8, steps=70).run.steps == 70
