@@ -283,7 +283,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
 
     import torch
 
-    ask = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    ask = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     git = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     return {
         "recipe": recipe.name,
