@@ -18,7 +18,7 @@ from .counterparts import edits
 Ids = Sequence[Sequence[int]]  # sentences, without their ends
 NEVER = 1e4  # nats
 # without matched sentences, chosen on reviews; with them, on verses that both sides have nearly word for word
-AGAINST, SHARE = (0.75, 0.7), (0.01, 0.5)
+AGAINST, SHARE, RARE = (0.75, 0.7), (0.01, 0.5), (0.0, 15.0)
 MOST = 4000  # sentences that a channel is learnt from: more take longer and change little
 
 
@@ -59,7 +59,7 @@ class Rewriter(Learnt):
         self.a, self.b = Bigrams(a, vocabulary), Bigrams(b, vocabulary)
         spelt = spellings(a, b, words) if words else {}
         spoken = np.array([any(map(str.isalnum, word)) for word in words] or [True] * vocabulary)
-        offered = of_a_kind(*substitutes(a, b, vocabulary, spelt=spelt), spoken)
+        offered = of_a_kind(*substitutes(a, b, vocabulary, rare=RARE[matched > 0], spelt=spelt), spoken)
         for name, array in zip(("words", "cost"), offered):
             self.register_buffer(name, torch.from_numpy(array))
         some = a[:: -(-len(a) // MOST) or 1]
@@ -160,6 +160,7 @@ def substitutes(
     lean: float = 1.0,
     least: float = 0.15,
     most: int = 10,
+    rare: float = 0.0,
     spelt: dict[tuple[int, int], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
@@ -167,7 +168,8 @@ def substitutes(
     spelt: {(word of a, word of b): what it costs by its spelling, where surroundings are the same}; further columns where it adds words.
 
     A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
-    that lean to b may stand for it, where their surroundings are like its own. A substitute costs 2 + 6 (1 - cosine) before anything
+    that lean to b may stand for it, where their surroundings are like its own; of a word said n times, likeness counts n / (n + rare):
+    what is seen seldom is like anything. A substitute costs 2 + 6 (1 - cosine) before anything
     is learnt; these two numbers and `against` were chosen on reviews and verses.
     """
     counts, leans = _leans(a, b, vocabulary)
@@ -175,6 +177,8 @@ def substitutes(
     marks = np.flatnonzero(known & (leans < -lean))
     candidates = np.flatnonzero(known & (leans > 0) & (counts[1] >= 5))
     cosines = _likeness(a, b, vocabulary, lean, marks, candidates)
+    times = np.maximum(1, counts[0, marks])
+    cosines *= (times / (times + rare))[:, None]
     words = np.repeat(np.arange(vocabulary)[:, None], 1 + most, 1)
     cost = np.full(words.shape, NEVER, np.float32)
     cost[:, 0] = 0

@@ -41,6 +41,15 @@ def test_a_mark_that_no_word_is_like_stays():
     assert offered(said(OLD, rng), elsewhere, 15, OLD, least=0.5) == {OLD: 0}
 
 
+def test_what_is_said_seldom_is_like_nothing():
+    rng = np.random.default_rng(0)
+    b = said(NEW, rng)
+    for n, found in ((100, {OLD, NEW}), (2, {OLD})):
+        a = [*said(OLD, rng, n), *([*rng.choice(KEPT, 6)] for _ in range(100))]
+        assert offered(a, b, 15, OLD, least=0.3, rare=15.0).keys() == found
+        assert NEW in offered(a, b, 15, OLD, least=0.3)
+
+
 def test_two_sides_that_are_one_have_no_marks():
     side = said(OLD, np.random.default_rng(0))
     assert all(offered(side, side, 15, i) == {i: 0} for i in range(15))
