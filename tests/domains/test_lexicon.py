@@ -77,6 +77,16 @@ def test_what_one_learnt_another_can_load():
     assert torch.equal(loaded(s).x, learnt(s).x) and not torch.equal(loaded(s).x, x)
 
 
+def test_a_word_is_not_the_better_for_being_unheard_of():
+    """Where sentences are matched, what a says lifts a word by at most `against` times log 2 above what b says of it."""
+    rng = np.random.default_rng(5)
+    rewriter = Rewriter(said(OLD, rng), said(NEW, rng), 16, matched=1)
+    before, word = torch.tensor(list(product(range(16), repeat=2))).T
+    a, b = rewriter.a(before, word), rewriter.b(before, word)
+    own = torch.logaddexp(b + np.log(0.99), a + np.log(0.01))
+    assert (rewriter.follows(before, word) <= own - rewriter.against * (b - np.log(2)) + 1e-5).all()
+
+
 def test_the_rewritten_sentence_is_the_likeliest_of_all():
     """Against every sentence that there is."""
     rng = np.random.default_rng(2)
