@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 LEARNED = {"best": "selected", "final": "final"}  # what evaluation calls a checkpoint -> what the page calls it
+WAYS = ("way", "method")  # arguments that a row always names
 
 
 def results(
@@ -125,7 +126,8 @@ def publish(docs: Path) -> None:
 
 
 def page(records: list[dict], kept: Path) -> str:
-    """One section a data set; one line a method and budget with n seeds, mean ± sd; the baselines below."""
+    """One section a data set and its test items; one line a method and budget with n seeds, mean ± sd; the baselines below."""
+    from collections import Counter
     from itertools import groupby
 
     from recipes import kinds
@@ -137,12 +139,16 @@ def page(records: list[dict], kept: Path) -> str:
     def task(r):
         return r["facts"]["direction"]
 
+    def tested(r):
+        facts, items = r["facts"], kind_of(r).ITEMS
+        return f"{facts[items]} {items}, {facts['tested on']}, truth: {facts['truth']}"
+
     def section(r):
-        return kind_of(r).ITEMS, task(r)
+        return kind_of(r).ITEMS, task(r), tested(r)
 
     def order(r):
         args = r["facts"]["args"]
-        return *section(r), r["facts"]["recipe"], args.get("way", ""), args["steps"], args["seed"]
+        return *section(r), r["facts"]["recipe"], *(args.get(key, "") for key in WAYS), args["steps"], args["seed"]
 
     out = [
         "# Results", "",
@@ -151,7 +157,8 @@ def page(records: list[dict], kept: Path) -> str:
         "beat stands below it in its table; a line in bold says where it does not.", "",
     ]  # fmt: skip
     begun = None
-    for (items, direction), group in groupby(sorted(records, key=order), key=section):
+    sets = Counter((items, direction) for items, direction, _ in {section(r) for r in records})
+    for (items, direction, test), group in groupby(sorted(records, key=order), key=section):
         group = list(group)
         kind = kind_of(group[0])
         if items != begun:
@@ -159,7 +166,8 @@ def page(records: list[dict], kept: Path) -> str:
             begun = items
         columns = shown(sorted({k for r in group for row in r["rows"].values() for k in row}), kind.COLUMNS)
         heads = [heading(k, kind.COLUMNS) for k in columns]
-        out += [f"## {direction}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
+        title = direction if sets[items, direction] == 1 else f"{direction}: {test}"
+        out += [f"## {title}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
         floors = {}
         notes = []
         for same in restarts(group):
@@ -183,7 +191,7 @@ def page(records: list[dict], kept: Path) -> str:
             label = ", ".join(
                 [
                     facts["recipe"],
-                    *([facts["args"]["way"]] if "way" in facts["args"] else []),
+                    *(facts["args"][key] for key in WAYS if key in facts["args"]),
                     *apart(facts, group),
                     steps,
                     f"{minutes:.0f} min",
@@ -210,7 +218,7 @@ def page(records: list[dict], kept: Path) -> str:
         ]
         out += [
             "",
-            f"{group[0]['facts'][kind.ITEMS]} {kind.ITEMS}, {group[0]['facts']['tested on']}, truth: {group[0]['facts']['truth']}.",
+            f"{test}.",
             "",
         ]
         out += [line for note in notes if note for line in (note, "")]
@@ -239,10 +247,10 @@ def _about(r: dict) -> tuple:
 
 
 def apart(facts: dict, group: list[dict]) -> list[str]:
-    """What tells a run of a table from those of the same recipe and way there, in words."""
+    """What tells a run of a table from those of the same recipe, way and method there, in words."""
 
     def method(facts: dict) -> tuple:
-        return facts["recipe"], facts["args"].get("way")
+        return facts["recipe"], *(facts["args"].get(key) for key in WAYS)
 
     others = [r["facts"]["args"] for r in group if method(r["facts"]) == method(facts)]
     found = {key: value for other in others for key, value in differing(facts["args"], other).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from recipes.results import apart, restarts, unlike
+from recipes.results import apart, page, restarts, unlike
 
 
 def record(seed: int = 0, steps: int = 100, device: str = "CPU, 1 threads", **args) -> dict:
@@ -39,3 +39,16 @@ def test_a_record_takes_the_place_of_its_like_alone(tmp_path):
     assert name == "run-cycle2.0"
     (tmp_path / f"{name}.json").write_text(json.dumps(other))
     assert unlike(tmp_path, "run", other["facts"]["args"]) == name
+
+
+def test_restarts_on_other_test_items_stand_in_another_table(tmp_path):
+    runs = [record(0), record(1)]
+    for run, count in zip(runs, (50, 60)):
+        run["facts"] |= {
+            "direction": "a to b", "pictures": count, "tested on": "test files", "truth": "none", "minutes": 1, "step": 100, "date": "", "seed": 0,
+        }  # fmt: skip
+        run["facts"]["trained on"] |= {"torch": "", "git": ""}
+        run |= {"name": f"run{count}", "rows": {"best": {"kid": count / 1000}}}
+    apart_, together = page(runs, tmp_path), page([runs[0], runs[0]], tmp_path)
+    assert apart_.count("(n = 1)") == 2 and "## a to b: 60 pictures" in apart_
+    assert together.count("(n = 2)") == 1 and "## a to b\n" in together
