@@ -48,7 +48,7 @@ def test_restarts_on_other_test_items_stand_in_another_table(tmp_path):
             "direction": "a to b", "pictures": count, "tested on": "test files", "truth": "none", "minutes": 1, "step": 100, "date": "", "seed": 0,
         }  # fmt: skip
         run["facts"]["trained on"] |= {"torch": "", "git": ""}
-        run |= {"name": f"run{count}", "rows": {"best": {"kid": count / 1000}}}
+        run |= {"name": f"run{count}", "rows": {"best": {"kid": count / 1000}, "copy the input": {"kid": 0.5}}}
     apart_, together = page(runs, tmp_path), page([runs[0], runs[0]], tmp_path)
     assert apart_.count("(n = 1)") == 2 and "## a to b: 60 pictures" in apart_
     assert together.count("(n = 2)") == 1 and "## a to b\n" in together
