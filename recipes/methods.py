@@ -201,7 +201,8 @@ def crossaligned(
         if p.A.spec()["domain"] != "tokens":
             raise UserError("crossaligned compares how sentences are written: for other files take the method aligned")
         critics = {f"d_{side}": LatentCritic(p.n["width"], 2 * p.n["width"]) for side in "ab"}
-        return CrossAligned(p.A, p.B, *p.halves(), **critics, critic=critic_z, critic_steps=critic_steps)
+        encoders, decoders = p.halves()
+        return CrossAligned(p.A, p.B, *encoders, *decoders, **critics, critic=critic_z, critic_steps=critic_steps)
 
     own = dict(critic_z=critic_z, critic_steps=critic_steps)
     return translation(
@@ -336,9 +337,8 @@ def combogan(
     def system(p: Parts):
         from translate.systems.combogan import ComboGAN
 
-        halves = zip(*(p.kind.halves(domain, **p.numbers("width", "blocks")) for domain in p.domains.values()))
         critics = [p.critic(domain) for domain in p.domains.values()]
-        return ComboGAN(p.domains, *map(list, halves), critics, **p.numbers("cycle", "restore"), **p.adversarial())
+        return ComboGAN(p.domains, *p.halves(), critics, **p.numbers("cycle", "restore"), **p.adversarial())
 
     own = dict(cycle=cycle, restore=restore, adv=adv)
     paper = "Anoosheh et al. 2018, arXiv:1712.06909"

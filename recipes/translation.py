@@ -94,19 +94,24 @@ class Parts:
         """Both directions, both critics."""
         return self.direction(self.A, self.B), self.direction(self.B, self.A), *self.critics()
 
-    def halves(self) -> tuple:
-        """Both encoders, both decoders."""
-        a, b = (self.kind.halves(domain, **self.numbers("width", "blocks")) for domain in (self.A, self.B))
-        return a[0], b[0], a[1], b[1]
+    def halves(self) -> tuple[list, list]:
+        """The domains' encoders, and their decoders."""
+        from translate.modules.shared import start_alike
+
+        numbers = self.numbers("width", "blocks")
+        encoders, decoders = map(list, zip(*(self.kind.halves(domain, **numbers) for domain in self.domains.values())))
+        start_alike(*encoders)
+        start_alike(*decoders)
+        return encoders, decoders
 
     def sharing_halves(self) -> tuple:
-        """The same; what lies next to the code is both sides'."""
+        """Both encoders, both decoders; what lies next to the code is both sides'."""
         from translate.modules.shared import share
 
-        e_a, e_b, g_a, g_b = self.halves()
-        share(e_a, e_b)
-        share(g_a, g_b)
-        return e_a, e_b, g_a, g_b
+        encoders, decoders = self.halves()
+        share(*encoders)
+        share(*decoders)
+        return *encoders, *decoders
 
     def from_noise(self) -> tuple:
         """Both generators, both critics, what is far from the data both sides'; both encoders."""

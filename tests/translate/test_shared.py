@@ -8,7 +8,16 @@ from torch import nn
 
 from tests.cases import CODE, EVERY, SOURCES, halves, two_sides
 from translate.adv import non_saturating
-from translate.modules.shared import LatentCritic, averaged, divergence, gaussian, reverse, same_code, share
+from translate.modules.shared import (
+    LatentCritic,
+    averaged,
+    divergence,
+    gaussian,
+    reverse,
+    same_code,
+    share,
+    start_alike,
+)
 from translate.sample import Sample
 
 
@@ -43,6 +52,15 @@ def test_halves_that_differ_share_nothing():
     for pair in ((Half(), Half()), (Half("x"), Half("y"))):
         with pytest.raises(ValueError, match="the same ones next to the code"):
             share(*pair)
+
+
+def test_halves_that_start_alike_are_equal_where_shapes_agree_and_each_its_own():
+    first, second, other = (nn.Sequential(nn.Linear(4, 4), nn.Linear(4, out)) for out in (2, 2, 3))
+    kept = {n: p.clone() for n, p in other.named_parameters()}
+    start_alike(first, second, other)
+    for (n, p), q, r in zip(first.named_parameters(), second.parameters(), other.parameters()):
+        assert torch.equal(p, q) and p.data_ptr() != q.data_ptr()
+        assert torch.equal(r, p if n.startswith("0.") else kept[n])
 
 
 def padded(values: list[float], length: int = 4) -> Sample:

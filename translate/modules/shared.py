@@ -24,6 +24,15 @@ def share(first: nn.Module, *others: nn.Module) -> None:
             other.set_submodule(name, first.get_submodule(name))
 
 
+def start_alike(first: nn.Module, *others: nn.Module) -> None:
+    """The others begin with the first one's weights, where shapes agree: a code then means the same to every decoder from the first step
+    on, and a translation begins near its input, as an auto-encoder's output does."""
+    given = first.state_dict()
+    for other in others:
+        own = other.state_dict()
+        other.load_state_dict({key: given[key] if given[key].shape == own[key].shape else own[key] for key in own})
+
+
 def gaussian(mean: Sample) -> Sample:
     """A draw from N(mean, 1): the code of UNIT's auto-encoders (section 3, VAE)."""
     noise = torch.randn_like(mean.x)
