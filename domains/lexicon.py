@@ -95,6 +95,10 @@ class Rewriter(Learnt):
             self.cost = torch.where(offered, -((came + prior * begin) / (of[self.words] + prior)).log(), NEVER)
         self.against = against
 
+    def choices(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids [B,T] -> what each may have come of, ids [B,T,K], itself among them; log p(x | y) of each, in nats."""
+        return self.words[ids], -self.cost[ids]
+
     def follows(self, before: Tensor, word: Tensor) -> Tensor:
         a, b = self.a(before, word), self.b(before, word)
         return _mixed(b, a) - self.against * _mixed(a, b, self.share)

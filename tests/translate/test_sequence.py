@@ -54,6 +54,21 @@ def test_an_editor_starts_from_its_input_or_from_a_draft():
         assert torch.equal(words[s.mask], start[s.mask])
 
 
+def test_an_editor_of_drafts_says_what_it_is_offered_and_brings_back_anything():
+    """Whatever a critic teaches it: the last layer's weights are a thousand times too large."""
+    s = sentences(20)
+    net = editor(drafts=True)
+    torch.nn.init.normal_(net.out.weight, std=100.0)
+    words = torch.stack([s.x, torch.randint_like(s.x, UNKNOWN + 1, V), s.x], -1)
+    choices = words, torch.tensor([-0.1, -3.0, -1e4]).expand(words.shape)
+    told = net(s, draft=s.x, choices=choices)
+    assert (told.x.argmax(-1)[..., None] == words).any(-1)[s.mask].all()
+    (told.x * torch.randn(V)).sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+    back = net(s, like=s, draft=s.x, choices=choices)
+    assert (back.x.argmax(-1)[..., None] != words).all(-1)[s.mask].any()
+
+
 @pytest.mark.parametrize("way", [straight_through, concrete, draw_word])
 def test_each_way_past_the_discrete_step_gives_a_simplex(way):
     logits = torch.randn(500, V, requires_grad=True)

@@ -86,7 +86,7 @@ class Towards(nn.Module):
 
 
 class Edited(Towards):
-    """A direction of sentences that edits a draft: what another method, ids to ids, makes of the input."""
+    """A direction of sentences that edits a draft: what another method, ids to ids, makes of the input, out of its `choices`."""
 
     def __init__(self, net: nn.Module, label: int, draft: nn.Module):
         super().__init__(net, label)
@@ -96,4 +96,4 @@ class Edited(Towards):
         with torch.no_grad():
             ids = s.x.argmax(-1) if s.x.is_floating_point() else s.x
             draft = self.draft(Sample(ids, s.mask)).x
-        return self.net(labelled(s, self.label), like=like, draft=draft)
+        return self.net(labelled(s, self.label), like=like, draft=draft, choices=self.draft.choices(ids))

@@ -507,7 +507,9 @@ class Parallel(nn.Module):
     """A direction that writes every word at once and keeps the length: residual convolutions, then one layer of logits.
 
     copying: a word keeps itself until a learnt gate lets it go: an editor. Its cycle has no teacher: `like` lends its mask alone.
-    drafts: `forward` is given what another method makes of the sentence, ids [B,T], and the editor starts from that.
+    drafts: `forward` is given what another method makes of the sentence, ids [B,T], and the editor starts from that. Of each word it is
+    given what that may become, ids [B,T,K], and how likely it was, in nats: a translation says nothing else. Left to its critic, who knows
+    900 sentences by heart, it said a word that marks the other style wherever it had none. What comes back is free to be any word.
     """
 
     def __init__(
@@ -525,13 +527,21 @@ class Parallel(nn.Module):
                 nn.init.constant_(gate.bias, math.log(vocabulary) + 3 * likely)
         self.bottleneck = bottleneck or Bottleneck()
 
-    def forward(self, s: Sample, like: Sample | None = None, draft: Tensor | None = None) -> Sample:
+    def forward(
+        self,
+        s: Sample,
+        like: Sample | None = None,
+        draft: Tensor | None = None,
+        choices: tuple[Tensor, Tensor] | None = None,
+    ) -> Sample:
         h = self.norm(self.encoder(s).x)
         logits = self.out(h).float()
         if self.keep is not None:
             logits = torch.addcmul(logits, self.keep(h).float(), simplex(s, logits.shape[-1]))
         if self.take is not None:
             logits = logits.scatter_add(-1, draft[..., None], self.take(h).float())
+        if choices is not None and like is None:
+            logits = logits + torch.full_like(logits, NEVER).scatter_reduce(-1, *choices, "amax")
         logits = in_place(logits, s)
         if like is None and self.training:
             self.bottleneck.advance()
