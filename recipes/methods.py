@@ -487,7 +487,7 @@ def munit(
     def system(p: Parts):
         from translate.systems.munit import MUNIT
 
-        parts = zip(*(p.kind.styled(x, p.n["width"], p.n["blocks"], style) for x in (p.A, p.B)))
+        parts = p.alike(lambda domain: p.kind.styled(domain, p.n["width"], p.n["blocks"], style))
         how = p.numbers("restore", "cycle", "content") | dict(style=styled, width=style)
         networks = [net for pair in parts for net in pair]
         return MUNIT(p.A, p.B, *networks, *p.critics(), **how, **p.adversarial())

@@ -94,15 +94,18 @@ class Parts:
         """Both directions, both critics."""
         return self.direction(self.A, self.B), self.direction(self.B, self.A), *self.critics()
 
-    def halves(self) -> tuple[list, list]:
-        """The domains' encoders, and their decoders."""
+    def alike(self, build: Callable[[Any], tuple]) -> list[tuple]:
+        """What `build` makes for each domain, network by network; those of a kind start from the same weights."""
         from translate.modules.shared import start_alike
 
-        numbers = self.numbers("width", "blocks")
-        encoders, decoders = map(list, zip(*(self.kind.halves(domain, **numbers) for domain in self.domains.values())))
-        start_alike(*encoders)
-        start_alike(*decoders)
-        return encoders, decoders
+        networks = [*zip(*map(build, self.domains.values()))]
+        for of_a_kind in networks:
+            start_alike(*of_a_kind)
+        return networks
+
+    def halves(self) -> list[tuple]:
+        """The domains' encoders, and their decoders."""
+        return self.alike(lambda domain: self.kind.halves(domain, **self.numbers("width", "blocks")))
 
     def sharing_halves(self) -> tuple:
         """Both encoders, both decoders; what lies next to the code is both sides'."""
@@ -129,9 +132,8 @@ class Parts:
         decoders, _, encoders = self._noise_sides()
         return *map(OnSphere, encoders), *decoders
 
-    def _noise_sides(self) -> zip:
-        numbers = self.numbers("noise", "width", "blocks")
-        return zip(*(self.kind.from_noise(domain, **numbers) for domain in (self.A, self.B)))
+    def _noise_sides(self) -> list[tuple]:
+        return self.alike(lambda domain: self.kind.from_noise(domain, **self.numbers("noise", "width", "blocks")))
 
     def latent_critic(self, encoder, axes: int | None = None):
         """axes: of a code's places with what is around them, see LatentCritic; all where left out."""
