@@ -319,7 +319,7 @@ def combogan(
     b: str = "vangogh",
     domains: list[str] | None = None,
     cycle: float | None = None,
-    restore: float = 0.0,
+    restore: float | None = None,
     adv: Objective = "least_squares",
     **numbers,
 ) -> Recipe:
@@ -330,7 +330,8 @@ def combogan(
         b: the other.
         domains: in their place two collections or more, in the same words; each is called by its name.
         cycle: weight of what came back.
-        restore: weight of each domain's own auto-encoder.
+        restore: weight of each domain's own auto-encoder; that of the cycle where left out. At 0, as in the paper, a translation's first
+            shape is left to chance.
         adv: adversarial objective.
     """
 

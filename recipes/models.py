@@ -65,6 +65,7 @@ class Parts:
     noise: int
     chosen: Adv | None = None  # --adv
     tricks: frozenset[str] = frozenset()
+    slope = 10.0  # weight of WGAN-GP's penalty
 
     def __post_init__(self):
         self.X = self.data["x"].domain
@@ -208,11 +209,11 @@ def wgan(p: Parts) -> System:
 
 
 def wgan_gp(p: Parts) -> System:
-    return p.gan(p.generator(), p.critic(), objectives.wasserstein, {penalty.gradient: 10.0}, critic_steps=5)
+    return p.gan(p.generator(), p.critic(), objectives.wasserstein, {penalty.gradient: p.slope}, critic_steps=5)
 
 
 def wgan_ct(p: Parts) -> System:
-    penalties = {penalty.gradient: 10.0, penalty.consistency: 2.0}
+    penalties = {penalty.gradient: p.slope, penalty.consistency: 2.0}
     return p.gan(p.generator(), p.critic(dropout=0.5), objectives.wasserstein, penalties, critic_steps=5)
 
 
