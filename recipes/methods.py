@@ -361,7 +361,7 @@ def content(
     Args:
         a: one collection, as for every method.
         b: the other.
-        features: the encoder. vgg: VGG-19, for pictures; FILE: its weights, from elsewhere than the package; own: an auto-encoder's of
+        features: the encoder. vgg: VGG-19, for pictures; FILE: weights of a VGG-16 or VGG-19, as torchvision keeps them; own: an auto-encoder's of
             both sides, which learns ahead of the translators; auto: vgg for pictures of 32 pixels or more, own for all else.
         content: weight of the difference between features.
         warm: share of the steps in which an encoder of its own learns.

@@ -15,7 +15,7 @@ from domains.images import Images as Domain
 from domains.images import survey
 from domains.metrics import images as judges
 from domains.metrics.images import COLUMNS as COLUMNS
-from domains.pretrained import VGG19Statistics, vgg19
+from domains.pretrained import VGG19Statistics, vgg, vgg19
 from domains.sources import Files, Picture
 from recipes.kinds import directions, share
 from translate.errors import UserError
@@ -149,8 +149,9 @@ def attending_critic(domain: Domain, width: int, layers: int) -> nn.Module:
 
 
 def seeing(domain: Domain, path: str | None) -> nn.Module:
-    """VGG-19's features that know objects at the pictures' size."""
-    return Features(vgg19(("3_1" if domain.size <= 64 else "4_1",), path))
+    """Features of VGG-19, or of the VGG whose weights `path` holds, that know objects at the pictures' size."""
+    layers = ("3_1" if domain.size <= 64 else "4_1",)
+    return Features(vgg(path, layers) if path else vgg19(layers))
 
 
 def from_noise(domain: Domain, noise: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from domains import pretrained
@@ -327,3 +328,24 @@ def test_what_several_judges_share_is_looked_at_once():
     assert network.seen == 24
     seen = judges.features(network, [a[0], b[0], a[0]])
     assert network.seen == 26 and torch.equal(seen[0], seen[2]) and not torch.equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_features_of_weights_as_torchvision_keeps_them(tmp_path, suffix):
+    models = pytest.importorskip("torchvision.models")
+    net, path = models.vgg16(weights=None).eval(), tmp_path / f"vgg16.{suffix}"
+    state = {key: value.clone() for key, value in net.features.state_dict(prefix="features.").items()}
+    torch.save(state, path) if suffix == "pth" else save_file(state, path)
+    x = torch.rand(2, 3, 64, 64)
+    mean, deviation = (torch.tensor(t)[:, None, None] for t in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    features = [*pretrained.vgg(path, ("3_1", "4_1"))(x)]
+    for found, layers in zip(features, (12, 19)):
+        torch.testing.assert_close(found, net.features[:layers]((x - mean) / deviation), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("state", [b"no weights", {"features.0.weight": torch.zeros(1, 3, 3, 3)}, {}])
+def test_weights_of_something_else_are_refused_in_words(tmp_path, state):
+    path = tmp_path / "other.pth"
+    path.write_bytes(state) if isinstance(state, bytes) else torch.save(state, path)
+    with pytest.raises(judges.MissingJudge, match="other.pth"):
+        pretrained.vgg(path, ("3_1",))
