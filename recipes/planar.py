@@ -21,7 +21,7 @@ class Parts(models.Parts):
     """Fully connected ones, for points; norms are left out."""
 
     line: nn.Module | None = None  # a generator in place of the network
-    slope = 0.1  # as in the code of WGAN-GP's authors for points: at 10 a critic is too flat to tell modes apart
+    slope = 0.1  # as in the code of WGAN-GP's authors for points: held to a slope of 1, a critic tells few modes apart
 
     def generator(self, more: int = 0) -> nn.Module:
         return self.line or self.decoder(self.noise + more)

@@ -63,6 +63,7 @@ def points(
     parts = Parts({"x": x}, batch, width, noise, OBJECTIVES[adv] if adv else None)
     if x.modes is None:
         parts.line = Line()
+        parts.slope = 10.0  # its critic's difference is the distance only as far as its slope is held to 1
     every = max(10, steps // 10)
     run = Run(
         steps, batch, 0, {"g": lr if x.modes is not None else 10 * lr, "d": lr}, (0.0, 0.99), precision="fp32", seed=seed, ema=0.99,
