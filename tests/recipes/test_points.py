@@ -44,6 +44,12 @@ def test_every_model_trains_on_points(model):
     )
 
 
+@pytest.mark.parametrize("data, weight", [("ring8", 0.1), ("lines", 10.0)])
+def test_only_of_lines_the_critic_is_held_to_a_slope_of_one(data, weight):
+    """Where its difference is shown as a distance; modes are told apart by a steeper one."""
+    assert list(points(data=data, model="wgan-gp").system().penalties.values()) == [weight]
+
+
 def test_what_a_run_leaves_behind(tmp_path):
     out = tmp_path / "run"
     assert (
