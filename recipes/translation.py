@@ -95,12 +95,15 @@ class Parts:
         return self.direction(self.A, self.B), self.direction(self.B, self.A), *self.critics()
 
     def alike(self, build: Callable[[Any], tuple]) -> list[tuple]:
-        """What `build` makes for each domain, network by network; those of a kind start from the same weights."""
+        """What `build` makes for each domain, network by network; those of a kind start from the same weights, but for pictures that are
+        far from the first domain's."""
         from translate.modules.shared import start_alike
 
         networks = [*zip(*map(build, self.domains.values()))]
+        first, *_ = sides = list(self.data.values())
+        near = [side is first or not hasattr(self.kind, "near") or self.kind.near(first, side) for side in sides]
         for of_a_kind in networks:
-            start_alike(*of_a_kind)
+            start_alike(*(net for net, fits in zip(of_a_kind, near) if fits))
         return networks
 
     def halves(self) -> list[tuple]:

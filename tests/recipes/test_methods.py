@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from recipes import kinds, methods
 from recipes.export import export
@@ -167,3 +169,18 @@ def test_features_are_chosen_by_what_there_is(tiny, pictures):
     recipe = recipe_of("content")(**TINY | KINDS["tokens"] | dict(features="vgg"))
     with pytest.raises(UserError, match="--features vgg: there is such a network for pictures alone; give own"):
         recipe.system()
+
+
+def test_pictures_start_alike_unless_their_sides_are_far_apart(tmp_path):
+    """A code's decoders agree about it from the first step on, where a picture is a fair first guess at its translation."""
+    drawn = np.random.default_rng(0).integers(0, 60, (40, 16, 16), np.uint8)
+    for name, pictures in dict(dark=drawn, darker=drawn // 2, light=255 - drawn).items():
+        (tmp_path / name).mkdir()
+        for i, picture in enumerate(pictures):
+            Image.fromarray(picture).save(tmp_path / name / f"{i}.png")
+    domains = [str(tmp_path / name) for name in ("dark", "darker", "light")]
+    system = recipe_of("combogan")(domains=domains, size=16, width=4, blocks=1, steps=2).system()
+    for networks in (system.e, system.g):
+        first, near, far = ([*net.parameters()] for net in networks)
+        assert all(torch.equal(p, q) for p, q in zip(first, near))
+        assert not all(torch.equal(p, q) for p, q in zip(first, far))
