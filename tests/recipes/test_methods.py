@@ -174,7 +174,7 @@ def test_features_are_chosen_by_what_there_is(tiny, pictures):
 def test_pictures_start_alike_unless_their_sides_are_far_apart(tmp_path):
     """A code's decoders agree about it from the first step on, where a picture is a fair first guess at its translation."""
     drawn = np.random.default_rng(0).integers(0, 60, (40, 16, 16), np.uint8)
-    for name, pictures in dict(dark=drawn, darker=drawn // 2, light=255 - drawn).items():
+    for name, pictures in dict(dark=drawn, darker=drawn - drawn // 8, light=255 - drawn).items():
         (tmp_path / name).mkdir()
         for i, picture in enumerate(pictures):
             Image.fromarray(picture).save(tmp_path / name / f"{i}.png")
