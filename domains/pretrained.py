@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -147,15 +148,14 @@ def vgg(path: str | Path, layers: tuple[str, ...]) -> VGGFeatures:
         raise MissingJudge(f"{path} does not exist: give a file with the weights of VGG-16 or VGG-19")
     try:
         state = load_file(path) if Path(path).suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        found = sorted(int(key.split(".")[1]) for key in state if re.fullmatch(r"features\.\d+\.weight", key))
     except Exception as error:  # a file of any kind
         raise MissingJudge(f"{path} holds no weights that can be read: give those of VGG-16 or VGG-19") from error
-    found = [key.removesuffix(".weight") for key in state if key.startswith("features.") and key.endswith(".weight")]
-    found.sort(key=lambda key: int(key.split(".")[1]))
     if not found:
         return vgg19(layers, path)
     names = {13: _names(2, 2, 3, 3, 3), 16: _names(2, 2, 4, 4, 4)}.get(len(found))
-    if names is None or any(state[f"{key}.weight"].ndim != 4 for key in found):
+    if names is None or any(state[f"features.{i}.weight"].ndim != 4 for i in found):
         raise MissingJudge(f"{path} holds another network: give the weights of VGG-16 or VGG-19 without batch norms")
-    convs = {name: (state[f"{key}.weight"], state[f"{key}.bias"]) for name, key in zip(names, found)}
+    convs = {name: (state[f"features.{i}.weight"], state[f"features.{i}.bias"]) for name, i in zip(names, found)}
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # torchvision's
     return VGGFeatures(convs, layers, 1 / deviation, mean / deviation).eval()

@@ -102,8 +102,9 @@ while training. L1, VGG distance (lower is better): to the truth, which is known
 EfficientNet-Lite0, to the training paintings. Envelope (lower): dB between 24 cepstra of the log-mel spectra, translation and the same
 sentence said by the target, along the time warping; no vocoder. GM (higher): geometric mean of style accuracy (TF-IDF) and BLEU to the
 reference. Token accuracy (higher): of the cipher's known key. Exceptions to the rule about test files: the default weight of `content`
-was chosen on digits2thick's test digits, so that its cell there is optimistic. A second: that the networks of the sides start alike, but not where pictures are far apart, was
-chosen with cells of methods through a code seen. The small matrix's digits are `--digits mnist`."""
+was chosen on digits2thick's test digits, so that its cell there is optimistic; and that the networks of the
+sides start alike, but not where pictures are far apart, was chosen with cells of methods through a code seen. The small matrix's
+digits are `--digits mnist`."""
 
 
 def matrix(

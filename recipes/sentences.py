@@ -57,8 +57,8 @@ def sentences(
         b: the other.
         way: past the discrete step. gumbel: straight-through samples; continuous: critics read distributions; policy: rewards.
         generator: editor: each word stays until a gate lets it go, lengths too, both directions one network; it starts from what the
-            channel of --pairs says, and chooses among what that offers, where it has learnt from --matched sentences; parallel: each word from its surroundings, a network
-            a direction; seq2seq: attention and copying, lengths differ, both directions one.
+            channel of --pairs says, and chooses among what that offers, where it has learnt from --matched sentences; parallel: each word
+            from its surroundings, a network a direction; seq2seq: attention and copying, lengths differ, both directions one.
         steps: training steps; 1,000, fewer where that is more than 12 passes over the smaller side, 2,500 for parallel, 3,000 for seq2seq.
         warm: of these, at the start, denoising and pseudo-pairs alone; a sixth, a fiftieth for an editor of drafts, none for parallel.
         pairs: weight of pseudo-pairs, in nats a word: word for word, by a noisy channel of words in like surroundings

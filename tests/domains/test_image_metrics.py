@@ -343,7 +343,7 @@ def test_features_of_weights_as_torchvision_keeps_them(tmp_path, suffix):
         torch.testing.assert_close(found, net.features[:layers]((x - mean) / deviation), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("state", [b"no weights", {"features.0.weight": torch.zeros(1, 3, 3, 3)}, {}])
+@pytest.mark.parametrize("state", [b"no weights", {"features.0.weight": torch.zeros(1, 3, 3, 3)}, {}, torch.zeros(2)])
 def test_weights_of_something_else_are_refused_in_words(tmp_path, state):
     path = tmp_path / "other.pth"
     path.write_bytes(state) if isinstance(state, bytes) else torch.save(state, path)
