@@ -18,7 +18,7 @@ from domains.mels import survey
 from domains.metrics import voice as judges
 from domains.metrics.images import fid
 from domains.metrics.voice import COLUMNS as COLUMNS
-from domains.neighbours import Neighbours
+from domains.neighbours import Neighbours, neighbours
 from domains.sources import Files
 from domains.vocoders import BANDS
 from recipes.kinds import directions, share
@@ -75,7 +75,7 @@ def pseudo_pairs(a: Folder, b: Folder) -> tuple[Neighbours, Neighbours] | None:
     if not (a.items and b.items):
         return None
     mels = [[side.domain.normalise(s).x[0, 0] for s in side.training(200)] for side in (a, b)]
-    return Neighbours(*mels), Neighbours(*mels[::-1])
+    return neighbours(*mels)
 
 
 def direction(source: Domain, target: Domain, generator: str, width: int, blocks: int, styles: int = 0) -> nn.Module:

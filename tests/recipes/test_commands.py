@@ -153,6 +153,25 @@ def test_pseudo_pairs_of_pictures_are_the_pictures_themselves(pictures):
     assert losses["pair_a"].item() == pytest.approx(2 * (system.b2a(b).x - b.x).abs().mean().item())
 
 
+def test_pseudo_pairs_of_a_code(pictures):
+    """UNIT's translations, whose codes have noise, are held to them too; the other terms are the same."""
+
+    def losses(pairs: float) -> dict[str, float]:
+        made = recipe("unit")(str(pictures), str(pictures), pairs=pairs, size=16, width=4, blocks=1, steps=2)
+        for folder in made.data.values():
+            folder.scan()
+        a, b = (folder.domain.normalise(folder.preview(2)) for folder in made.data.values())
+        torch.manual_seed(0)
+        system = made.system()
+        return {key: loss.item() for key, loss in system.loss_g(a, b).items()}
+
+    none, one, two = map(losses, (0.0, 1.0, 2.0))
+    for key in ("pair_a", "pair_b"):
+        term = one.pop(key)
+        assert term > 0.1 and two.pop(key) == pytest.approx(2 * term)
+    assert none == one == two
+
+
 @pytest.mark.parametrize(
     "change, said, pairs",
     [

@@ -179,10 +179,13 @@ def test_pseudo_pairs_by_hand():
 
 
 def test_plain_by_hand():
-    """The adversarial terms alone."""
+    """The adversarial terms alone, and pseudo-pairs where there are any."""
     domain = Images(size=4, channels=1)
-    losses = Plain(domain, domain, Add(0.5), Add(-0.25), Mean(2.0), Mean(4.0), pool=0).loss_g(A, B)
-    assert {key: t.item() for key, t in losses.items()} == {"adv_b": (4 * 1.0 - 1) ** 2, "adv_a": (2 * -0.75 - 1) ** 2}
+    networks = domain, domain, Add(0.5), Add(-0.25), Mean(2.0), Mean(4.0)
+    alone = {"adv_b": (4 * 1.0 - 1) ** 2, "adv_a": (2 * -0.75 - 1) ** 2}
+    assert Plain(*networks, pool=0).loss_g(A, B) == alone
+    paired = Plain(*networks, pool=0, pseudo=(Add(1.0), Add(-1.0)), pairs=0.5).loss_g(A, B)
+    assert paired == alone | {"pair_b": 0.5 * abs(1.0 - 1.5), "pair_a": 0.5 * abs(-0.75 + 1.5)}
 
 
 def test_another_distance_judges_what_comes_back():

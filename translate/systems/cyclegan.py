@@ -21,7 +21,7 @@ from .plain import Plain
 
 class CycleGAN(Plain):
     """distance: of what came back, in place of each domain's own. critics_back: of what came back to a and to b; back: the weight of
-    what they say. pseudo: what an item of a probably is in b, and of b in a, by another method; pairs: the weight of saying that too."""
+    what they say."""
 
     def __init__(
         self,
@@ -31,8 +31,6 @@ class CycleGAN(Plain):
         distance: Distance | None = None,
         critics_back: tuple[nn.Module, nn.Module] | None = None,
         back: float = 1.0,
-        pseudo: tuple[nn.Module, nn.Module] | None = None,
-        pairs: float = 1.0,
         **plain,
     ):
         super().__init__(*networks, **plain)
@@ -43,8 +41,6 @@ class CycleGAN(Plain):
         self.cycle, self.identity, self.back = cycle, identity, back
         self.far_a, self.far_b = distance or self.A.distance, distance or self.B.distance
         self.back_a, self.back_b = critics_back or (None, None)
-        self.pair_ab, self.pair_ba = pseudo or (None, None)
-        self.pairs = pairs if pseudo else 0.0
         if critics_back:
             self.pool_back_a, self.pool_back_b = deepcopy(self.pool_a), deepcopy(self.pool_b)
 
@@ -87,16 +83,6 @@ class CycleGAN(Plain):
     def paired(self, a: Sample, b: Sample) -> Losses:
         """Pseudo-pairs."""
         return self.meant("b", a) | self.meant("a", b)
-
-    def meant(self, side: str, given: Sample, fake: Sample | None = None) -> Losses:
-        """How far a translation is from the item's pseudo-pair. Where items have lengths of their own, it is made again, told of the pair."""
-        if not self.pairs:
-            return {}
-        pseudo, direction, domain = dict(a=(self.pair_ba, self.b2a, self.A), b=(self.pair_ab, self.a2b, self.B))[side]
-        said = pseudo(given)
-        if fake is None or said.mask is not None:
-            fake = direction(given, like=said)
-        return {f"pair_{side}": self.pairs * domain.distance(fake, said)}
 
     def beside(self, side: str, fake: Sample) -> Losses:
         """Further terms of a translation into a side."""

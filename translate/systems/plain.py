@@ -19,7 +19,8 @@ from ..system import Losses, System, Update
 
 class Plain(System):
     """pool: earlier fakes that the critics are shown again. critic_steps: of the critics to one of the translators. penalty: weight
-    of the critics' slope between data and fakes."""
+    of the critics' slope between data and fakes. pseudo: what an item of a probably is in b, and of b in a, by another method; pairs:
+    the weight of saying that too."""
 
     def __init__(
         self,
@@ -34,25 +35,40 @@ class Plain(System):
         batch: int = 1,
         critic_steps: int = 1,
         penalty: float = 0.0,
+        pseudo: tuple[nn.Module, nn.Module] | None = None,
+        pairs: float = 1.0,
     ):
         super().__init__()
         self.A, self.B = A, B
         self.a2b, self.b2a, self.d_a, self.d_b = a2b, b2a, d_a, d_b
         self.adv, self.penalty = adv, penalty
         self.pool_a, self.pool_b = Pool(A, pool, batch), Pool(B, pool, batch)
+        self.pair_ab, self.pair_ba = pseudo or (None, None)
+        self.pairs = pairs if pseudo else 0.0
         self.updates = (Update("g"), Update("d", repeat=critic_steps))
 
     def players(self):
         return {"g": [self.a2b, self.b2a], "d": [self.d_a, self.d_b]}
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
-        return self.deceive(self.a2b(a), self.b2a(b))
+        fake_b, fake_a = self.a2b(a), self.b2a(b)
+        return self.deceive(fake_b, fake_a) | self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
 
     def deceive(self, fake_b: Sample, fake_a: Sample) -> Losses:
         """What the critics say of fakes, which the pools keep for them."""
         self.pool_b.put(fake_b)
         self.pool_a.put(fake_a)
         return dict(adv_b=self.adv.g(self.d_b(fake_b)), adv_a=self.adv.g(self.d_a(fake_a)))
+
+    def meant(self, side: str, given: Sample, fake: Sample | None = None) -> Losses:
+        """How far a translation is from the item's pseudo-pair. Where items have lengths of their own, it is made again, told of the pair."""
+        if not self.pairs:
+            return {}
+        pseudo, direction, domain = dict(a=(self.pair_ba, self.b2a, self.A), b=(self.pair_ab, self.a2b, self.B))[side]
+        said = pseudo(given)
+        if fake is None or said.mask is not None:
+            fake = direction(given, like=said)
+        return {f"pair_{side}": self.pairs * domain.distance(fake, said)}
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         return self.told_apart("a", self.A, self.d_a, a, self.pool_a) | self.told_apart(
