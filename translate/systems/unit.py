@@ -45,16 +45,12 @@ class UNIT(Coded):
         z_a, z_b = gaussian(code_a), gaussian(code_b)
         fake_b, fake_a = self.g_b(z_a), self.g_a(z_b)
         back_a, back_b = self.e_b(fake_b), self.e_a(fake_a)
-        paired = self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
-        return (
-            self.deceive(fake_b, fake_a)
-            | paired
-            | dict(
-                restore_a=self.restore * restored(self.A.distance, self.g_a, z_a, a),  # eq. 3
-                restore_b=self.restore * restored(self.B.distance, self.g_b, z_b, b),
-                cycle_a=self.cycle * restored(self.A.distance, self.g_a, gaussian(back_a), a),  # eq. 7
-                cycle_b=self.cycle * restored(self.B.distance, self.g_b, gaussian(back_b), b),
-                kl_a=self.kl * (divergence(code_a) + divergence(back_a)),
-                kl_b=self.kl * (divergence(code_b) + divergence(back_b)),
-            )
+        losses = self.deceive(fake_b, fake_a) | self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
+        return losses | dict(
+            restore_a=self.restore * restored(self.A.distance, self.g_a, z_a, a),  # eq. 3
+            restore_b=self.restore * restored(self.B.distance, self.g_b, z_b, b),
+            cycle_a=self.cycle * restored(self.A.distance, self.g_a, gaussian(back_a), a),  # eq. 7
+            cycle_b=self.cycle * restored(self.B.distance, self.g_b, gaussian(back_b), b),
+            kl_a=self.kl * (divergence(code_a) + divergence(back_a)),
+            kl_b=self.kl * (divergence(code_b) + divergence(back_b)),
         )
