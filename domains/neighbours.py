@@ -18,7 +18,8 @@ from translate.sample import Sample
 CEPSTRA = 17  # with the first, loudness
 AROUND = range(-4, 5, 2)  # frames
 FLATTER = 0.5  # exponent of the deviations that features are divided by: 1 would make all cepstra count alike
-KEPT = 6000  # frames of each voice that are matched
+KEPT = 12000  # frames of each voice that are searched
+MATCHED = 6000  # of these, with the other voice's
 NEAREST = 4  # of these, their mean is what a frame stands for
 AMONG = 1500  # frames of the other voice that say how crowded it is around a frame
 CROWDED = 0.6  # of that what is taken off distances; CSLS: 0.5
@@ -79,7 +80,7 @@ class Neighbours(nn.Module):
 def neighbours(a: list[Tensor], b: list[Tensor], rounds: int = 20) -> tuple[Neighbours, Neighbours]:
     """(a to b, b to a). a, b: recordings [M,T], standardised."""
     of_a, of_b = Frames(a), Frames(b)
-    a2b, b2a = inca(of_a.x, of_b.x, rounds)
+    a2b, b2a = inca(of_a.x[:MATCHED], of_b.x[:MATCHED], rounds)
     return Neighbours(of_a, of_b, a2b), Neighbours(of_b, of_a, b2a)
 
 
