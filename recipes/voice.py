@@ -1,4 +1,4 @@
-"""One speaker's sentences in another's voice, by two methods."""
+"""One speaker's sentences in another's voice, by three methods."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from translate.recipe import Recipe
 
+OPTIONS = {  # of some methods alone
+    "cycle": {"cycle", "identity", "pairs", "back"},
+    "unit": {"cycle", "pairs"},
+    "disentangle": {"hide", "real", "hear", "second"},
+}
+
 
 def voice(
     a: str = "slt",
     b: str = "rms",
     domains: list[str] | None = None,
-    method: Literal["cycle", "disentangle"] = "cycle",
+    method: Literal["cycle", "unit", "disentangle"] = "cycle",
     steps: int | None = None,
     size: int | None = None,
     batch: int | None = None,
@@ -44,17 +50,18 @@ def voice(
         a: one speaker: a folder of recordings (plain, or with trainA/trainB inside), a glob, @list.txt, or a name.
         b: the other.
         domains: in their place two speakers or more (method disentangle).
-        method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); disentangle: one auto-encoder whose code hides the speaker
-            (arXiv:1804.02812), which is ready sooner and loses more words.
+        method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); unit: a code that both voices share (arXiv:1703.00848);
+            disentangle: one auto-encoder whose code hides the speaker (arXiv:1804.02812), which is ready sooner and loses more words.
         steps: training steps.
         size: frames of the training crop, 11.6 ms each, a multiple of 4.
         batch: crops of each speaker a step, over all processes.
         micro: crops in memory at a time; 0: the whole batch.
         lr: learning rate of Adam; falls to zero over the second half.
         lr_d: that of the critics.
-        cycle: weight of cycle consistency (method cycle).
+        cycle: weight of cycle consistency (methods cycle, unit).
         identity: weight of the identity loss (method cycle).
-        pairs: weight of pseudo-pairs: frames of the other voice that probably say the same sound, by INCA (Erro 2010; method cycle).
+        pairs: weight of pseudo-pairs: frames of the other voice that probably say the same sound, by INCA (Erro 2010; methods
+            cycle, unit).
         back: weight of a second pair of critics, which judge what came back (method cycle).
         hide: weight of hiding the speaker from the critic of codes (method disentangle).
         real: weight of being taken for real speech with another's label (method disentangle, stage two).
@@ -74,32 +81,35 @@ def voice(
     from domains.sources import option
     from recipes.cyclegan import cyclegan
     from recipes.translation import translation
+    from recipes.unit import unit
     from translate.errors import UserError, at_least, fraction
 
     at_least(0, back=back, hide=hide, real=real, hear=hear)
     fraction(second=second)
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
-    if domains and method == "cycle":
-        raise UserError("--domains: --method cycle is between two voices; give --method disentangle")
-    if method == "disentangle" and generator not in (None, "gated"):
-        raise UserError(f"--generator {generator}: of --method disentangle it is gated; leave it out")
+    if domains and method != "disentangle":
+        raise UserError(f"--domains: --method {method} is between two voices; give --method disentangle")
+    if method != "cycle" and generator not in (None, "gated"):
+        raise UserError(f"--generator {generator}: of --method {method} it is gated; leave it out")
     numbers = dict(
-        steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, generator=generator, width=width, blocks=blocks,
+        steps=steps, size=size, batch=batch, micro=micro, lr=lr, lr_d=lr_d, width=width, blocks=blocks,
         precision=precision, seed=seed, budget=budget,
     )  # fmt: skip
     if domains:
         recipe = translation("Voices", "", disentangled, dict(cycle=cycle, identity=identity), domains, None, **numbers)
+    elif method == "unit":
+        recipe = unit(a, b, cycle=cycle, pairs=pairs, **numbers)
     else:
-        recipe = cyclegan(a, b, cycle=cycle, identity=identity, pairs=pairs, back=back, **numbers)
+        weights = dict(cycle=cycle, identity=identity, pairs=pairs, back=back)
+        recipe = cyclegan(a, b, generator=generator, **weights, **numbers)
     key, first = next(iter(recipe.data.items()))
     if "mels" != first.domain.spec()["domain"]:
         raise UserError(f"{option(key)} {first.name}: no recordings; scripts/cyclegan.py takes collections of any kind")
-    idle = ("cycle", "identity", "pairs", "back") if method == "disentangle" else ("hide", "real", "hear", "second")
-    known = set(inspect.signature(voice).parameters) - set(idle)
+    known = set(inspect.signature(voice).parameters) - (set.union(*OPTIONS.values()) - OPTIONS[method])
     args = {key: value for key, value in (recipe.args | own).items() if key in known}
     names = " ↔ ".join(folder.name for folder in recipe.data.values())
     recipe = replace(recipe, args=args, title=f"Voices: {names}")
-    return recipe if method == "cycle" else disentangled(recipe)
+    return disentangled(recipe) if method == "disentangle" else recipe
 
 
 def disentangled(recipe: Recipe) -> Recipe:

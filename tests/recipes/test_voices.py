@@ -89,27 +89,30 @@ def test_files_and_folders_are_converted(run, tmp_path):
         convert(str(run), str(source / "one.wav"), str(tmp_path / "x.wav"), vocoder="wavenet")
 
 
-@pytest.mark.parametrize("method", ["cycle", "disentangle"])
-def test_both_methods_train_and_convert(method, voices, tmp_path, capsys):
+@pytest.mark.parametrize("method", ["cycle", "unit", "disentangle"])
+def test_every_method_trains_and_converts(method, voices, tmp_path, capsys):
     out = tmp_path / method
     with pytest.raises(SystemExit) as left:
         argv = ["--a", str(voices), "--b", str(voices), "--method", method, *TINY, "--out", str(out)]
         launch.main(voice, argv)
     assert left.value.code == 0
     keys = json.loads((out / "stats.jsonl").read_text().splitlines()[-2]).keys()
-    assert ("cycle_a" in keys) == (method == "cycle") and ("hear_a" in keys) == (method == "disentangle")
+    terms = [name for name in ("identity_a", "kl_a", "hear_a") if name in keys]
+    assert terms == [dict(cycle="identity_a", unit="kl_a", disentangle="hear_a")[method]]
     args = json.loads((out / "final" / "config.json").read_text())["args"]
-    assert ("pairs" in args) == (method == "cycle") and ("hear" in args) == (method == "disentangle")  # what it used
+    used = [name for name in ("identity", "pairs", "hear") if name in args]
+    assert used == dict(cycle=["identity", "pairs"], unit=["pairs"], disentangle=["hear"])[method]
     translator = Translator.from_pretrained(out, device="cpu")
     translator.domains["a"].speak_with("griffin-lim")
     wave, _ = translator((hum(0.3), 16_000), to="a")
     assert wave.shape == (4800,) and np.isfinite(wave).all()
 
 
-def test_an_auto_encoder_is_gated(capsys):
+@pytest.mark.parametrize("method", ["unit", "disentangle"])
+def test_an_auto_encoder_is_gated(method, capsys):
     with pytest.raises(SystemExit) as left:
-        launch.main(voice, ["--method", "disentangle", "--generator", "212d"])
-    assert left.value.code == 2 and "--generator 212d: of --method disentangle it is gated" in capsys.readouterr().err
+        launch.main(voice, ["--method", method, "--generator", "212d"])
+    assert left.value.code == 2 and f"--generator 212d: of --method {method} it is gated" in capsys.readouterr().err
 
 
 def test_planes_are_between_two_voices(voices, tmp_path, capsys):
