@@ -59,7 +59,7 @@ def numbers(domain: Domain, full: bool, method: str) -> dict:
         lr_d=1e-4 if full else 2e-4,
         cycle=5.0,
         identity=0.5,
-        pairs=2.0,
+        pairs=5.0 if method == "UNIT" else 2.0,
         warm=0.0,
         pool=50,
         generator="gated",
