@@ -18,7 +18,7 @@ def voice(
     a: str = "slt",
     b: str = "rms",
     domains: list[str] | None = None,
-    method: Literal["cycle", "unit", "disentangle"] = "cycle",
+    method: Literal["unit", "cycle", "disentangle"] = "unit",
     steps: int | None = None,
     size: int | None = None,
     batch: int | None = None,
@@ -50,7 +50,7 @@ def voice(
         a: one speaker: a folder of recordings (plain, or with trainA/trainB inside), a glob, @list.txt, or a name.
         b: the other.
         domains: in their place two speakers or more (method disentangle).
-        method: cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631); unit: a code that both voices share (arXiv:1703.00848);
+        method: unit: a code that both voices share (arXiv:1703.00848); cycle: CycleGAN (of the CycleGAN-VC2 class, arXiv:1904.04631);
             disentangle: one auto-encoder whose code hides the speaker (arXiv:1804.02812), which is ready sooner and loses more words.
         steps: training steps.
         size: frames of the training crop, 11.6 ms each, a multiple of 4.
@@ -87,6 +87,12 @@ def voice(
     at_least(0, back=back, hide=hide, real=real, hear=hear)
     fraction(second=second)
     own = dict(method=method, hide=hide, real=real, hear=hear, second=second)
+    said = own | dict(cycle=cycle, identity=identity, pairs=pairs, back=back)
+    defaults, idle = inspect.signature(voice).parameters, set.union(*OPTIONS.values()) - OPTIONS[method]
+    for key in sorted(idle):
+        if said[key] != defaults[key].default:
+            others = " or ".join(name for name, options in OPTIONS.items() if key in options)
+            raise UserError(f"--{key}: it is of --method {others}, not of {method}; leave it out")
     if domains and method != "disentangle":
         raise UserError(f"--domains: --method {method} is between two voices; give --method disentangle")
     if method != "cycle" and generator not in (None, "gated"):
@@ -105,8 +111,7 @@ def voice(
     key, first = next(iter(recipe.data.items()))
     if "mels" != first.domain.spec()["domain"]:
         raise UserError(f"{option(key)} {first.name}: no recordings; scripts/cyclegan.py takes collections of any kind")
-    known = set(inspect.signature(voice).parameters) - (set.union(*OPTIONS.values()) - OPTIONS[method])
-    args = {key: value for key, value in (recipe.args | own).items() if key in known}
+    args = {key: value for key, value in (recipe.args | own).items() if key in set(defaults) - idle}
     names = " ↔ ".join(folder.name for folder in recipe.data.values())
     recipe = replace(recipe, args=args, title=f"Voices: {names}")
     return disentangled(recipe) if method == "disentangle" else recipe

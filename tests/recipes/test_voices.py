@@ -49,7 +49,7 @@ def run(voices, tmp_path_factory) -> Path:
 
 def test_what_cyclegan_vc2_has_may_be_asked_for(voices):
     """Its generator and its second critics, beside pseudo-pairs; a domain alone, as a translator has it, has no pairs."""
-    how = dict(size=16, width=8, blocks=1, batch=2, steps=2, generator="212d", back=1.0)
+    how = dict(method="cycle", size=16, width=8, blocks=1, batch=2, steps=2, generator="212d", back=1.0)
     system = voice(str(voices), str(voices), **how).system()
     assert isinstance(system.a2b.encoder, PlaneEncoder) and isinstance(system.pair_ab, Neighbours)
     assert len(system.players()["d"]) == 4 and system.back == 1
@@ -113,6 +113,20 @@ def test_an_auto_encoder_is_gated(method, capsys):
     with pytest.raises(SystemExit) as left:
         launch.main(voice, ["--method", method, "--generator", "212d"])
     assert left.value.code == 2 and f"--generator 212d: of --method {method} it is gated" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        (["--back", "1"], "--back: it is of --method cycle, not of unit"),
+        (["--method", "cycle", "--hear", "0.2"], "--hear: it is of --method disentangle, not of cycle"),
+        (["--method", "disentangle", "--pairs", "0"], "--pairs: it is of --method cycle or unit, not of disentangle"),
+    ],
+)
+def test_options_of_another_method_are_refused(argv, said, capsys):
+    with pytest.raises(SystemExit) as left:
+        launch.main(voice, argv)
+    assert left.value.code == 2 and said in capsys.readouterr().err
 
 
 def test_planes_are_between_two_voices(voices, tmp_path, capsys):
