@@ -80,10 +80,6 @@ class CycleGAN(Plain):
             losses[f"back_{side}"] = self.back * self.adv.g(getattr(self, f"back_{side}")(back))
         return losses
 
-    def paired(self, a: Sample, b: Sample) -> Losses:
-        """Pseudo-pairs."""
-        return self.meant("b", a) | self.meant("a", b)
-
     def beside(self, side: str, fake: Sample) -> Losses:
         """Further terms of a translation into a side."""
         return {}

@@ -52,13 +52,17 @@ class Plain(System):
 
     def loss_g(self, a: Sample, b: Sample) -> Losses:
         fake_b, fake_a = self.a2b(a), self.b2a(b)
-        return self.deceive(fake_b, fake_a) | self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
+        return self.deceive(fake_b, fake_a) | self.paired(a, b, fake_b, fake_a)
 
     def deceive(self, fake_b: Sample, fake_a: Sample) -> Losses:
         """What the critics say of fakes, which the pools keep for them."""
         self.pool_b.put(fake_b)
         self.pool_a.put(fake_a)
         return dict(adv_b=self.adv.g(self.d_b(fake_b)), adv_a=self.adv.g(self.d_a(fake_a)))
+
+    def paired(self, a: Sample, b: Sample, fake_b: Sample | None = None, fake_a: Sample | None = None) -> Losses:
+        """Pseudo-pairs."""
+        return self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
 
     def meant(self, side: str, given: Sample, fake: Sample | None = None) -> Losses:
         """How far a translation is from the item's pseudo-pair. Where items have lengths of their own, it is made again, told of the pair."""

@@ -45,7 +45,7 @@ class UNIT(Coded):
         z_a, z_b = gaussian(code_a), gaussian(code_b)
         fake_b, fake_a = self.g_b(z_a), self.g_a(z_b)
         back_a, back_b = self.e_b(fake_b), self.e_a(fake_a)
-        losses = self.deceive(fake_b, fake_a) | self.meant("b", a, fake_b) | self.meant("a", b, fake_a)
+        losses = self.deceive(fake_b, fake_a) | self.paired(a, b, fake_b, fake_a)
         return losses | dict(
             restore_a=self.restore * restored(self.A.distance, self.g_a, z_a, a),  # eq. 3
             restore_b=self.restore * restored(self.B.distance, self.g_b, z_b, b),
