@@ -270,8 +270,7 @@ def with_judge(recipe):
         recipe.judge.load()
         return recipe
     except MissingJudge as error:
-        if runtime.rank() == 0:
-            sys.stderr.write(f"no validation: {error}\n")
+        runtime.say(f"no validation: {error}")
         return replace(recipe, judge=None)
 
 

@@ -29,6 +29,12 @@ def barrier() -> None:
         dist.barrier()
 
 
+def say(line: str) -> None:
+    """On stderr, once."""
+    if rank() == 0:
+        sys.stderr.write(f"{line}\n")
+
+
 def start(device: str = "auto") -> torch.device:
     """The device of this process; joins the others where torchrun started it."""
     if device == "auto":

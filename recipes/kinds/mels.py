@@ -22,6 +22,7 @@ from domains.neighbours import Neighbours, neighbours
 from domains.sources import Files
 from domains.vocoders import BANDS
 from recipes.kinds import directions, share
+from translate import runtime
 from translate.errors import UserError
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
@@ -75,6 +76,7 @@ def pseudo_pairs(a: Folder, b: Folder) -> tuple[Neighbours, Neighbours] | None:
     """(a to b, b to a), learnt from training recordings; None where there are none."""
     if not (a.items and b.items):
         return None
+    runtime.say(f"looking for the sounds of {a.name} that are {b.name}'s: up to a minute")
     mels = [[side.domain.normalise(s).x[0, 0] for s in side.training(200)] for side in (a, b)]
     return neighbours(*mels)
 

@@ -18,6 +18,7 @@ from domains.tokens import Tokens as Domain
 from domains.tokens import read_lines, train_tokenizer, with_phrases
 from domains.windows import fit
 from recipes.kinds import directions, share
+from translate import runtime
 from translate.errors import UserError, at_least
 from translate.modules.conditional import Pooled
 from translate.modules.noise import FromNoise, ToCode
@@ -151,6 +152,7 @@ def direction(
 
 def pseudo_pairs(a: Folder, b: Folder, matched: int = 0) -> tuple[Rewriter, Rewriter]:
     """(a to b, b to a), learnt from the training sentences; of none, ones that change nothing. matched: see Rewriter."""
+    runtime.say(f"looking for the words of {a.name} that are {b.name}'s: up to a minute")
     said = [[side.items[i].text for i in side.train_ids] for side in (a, b)]
     return tuple(channel(a.domain, *sides, matched) for sides in (said, said[::-1]))
 
