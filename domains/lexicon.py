@@ -310,6 +310,15 @@ def phrases(
     return [pair for pair, fits in zip(found, good) if fits]
 
 
+def openers(a: Ids, b: Ids, vocabulary: int, often: float = 0.1, times: float = 2.0) -> list[int]:
+    """Words that sentences of one side begin with and the other side leaves out: a share of its sentences, `often`, and `times` as many
+    as of the other's, though both say them, in all places, less than `times` as often as the other."""
+    first = np.stack([np.bincount([s[0] for s in side], minlength=vocabulary) / len(side) for side in (a, b)])
+    _, leans = _leans(a, b, vocabulary)
+    found = (first.max(0) >= often) & (first.max(0) >= times * first.min(0)) & (np.abs(leans) < math.log(times))
+    return np.flatnonzero(found & (np.arange(vocabulary) > UNKNOWN)).tolist()
+
+
 def _merged(s: Sequence[int], marks: dict[tuple[int, int], int]) -> list[int]:
     """Each of these pairs as one mark, from the left."""
     said: list[int] = []

@@ -23,6 +23,7 @@ from translate.sample import Sample
 from .sources import Sentence
 
 SPECIAL = ("<pad>", "<end>", "<unk>")  # PAD, END, UNKNOWN
+NOTHING = "<none>"  # where a word may be left out; never written
 SUFFIXES = (".txt",)
 ROWS = 64  # sentences through a network at once, where nothing else is asked
 
@@ -95,6 +96,8 @@ class Tokens:
     tokenizer: JSON of a `tokenizers.Tokenizer` whose ids 0, 1, 2 are SPECIAL. length: most tokens of a sentence, END among them.
     soft: generated sentences stay distributions in pools, for critics whose input is continuous.
     cut: a line that is longer loses its rest, as documents may; else it becomes several sentences.
+    openers: ids of words that the other side leaves out at the start of a sentence, as King James says "and": a sentence that begins
+    without one begins with NOTHING, so that a word for a word can leave it out too, or say it.
     filled: END is said again until `length` is reached, and nothing is padding, as where WGAN-GP writes (arXiv:1704.00028, section 5.4):
     no penalty on slopes sees a critic's opinion of a mask, which then grows without bound.
     """
@@ -104,6 +107,7 @@ class Tokens:
     soft: bool = False
     cut: bool = False
     filled: bool = False
+    openers: tuple[int, ...] = ()
     suffixes = SUFFIXES
 
     def __post_init__(self):
@@ -115,6 +119,8 @@ class Tokens:
             raise ValueError(f"the vocabulary cannot be read: {reason(error)}") from error
         if tuple(map(self._tokenizer.id_to_token, range(3))) != SPECIAL:
             raise ValueError(f"the vocabulary's first tokens are not {', '.join(SPECIAL)}")
+        self.openers = tuple(self.openers)
+        self.nothing = self._tokenizer.token_to_id(NOTHING)
 
     @cached_property
     def vocabulary(self) -> int:
@@ -123,7 +129,7 @@ class Tokens:
     @property
     def size(self) -> int:
         """Most words of a sentence."""
-        return self.length - 1
+        return self.length - 1 - bool(self.openers)
 
     @property
     def kind(self) -> str:
@@ -148,7 +154,10 @@ class Tokens:
     def encode(self, text: str) -> tuple[list[int], list[str]]:
         """(ids without an end, the words that are unknown, as they were written)"""
         found = self._tokenizer.encode(text, add_special_tokens=False)
-        return found.ids, [text[slice(*at)] for i, at in zip(found.ids, found.offsets) if i == UNKNOWN]
+        left_out = self.openers and found.ids and found.ids[0] not in self.openers
+        return [self.nothing] * bool(left_out) + found.ids, [
+            text[slice(*at)] for i, at in zip(found.ids, found.offsets) if i == UNKNOWN
+        ]
 
     def sentences(self, s: Sample, unknown: Iterable[Iterable[str]] = ()) -> list[str]:
         """Text of each row; unknown words take their turn from `unknown`, and are SPECIAL[UNKNOWN] where it has none left."""
@@ -157,7 +166,7 @@ class Tokens:
         return [self._text(row, words) for row, words in zip(rows, given)]
 
     def _text(self, ids: list[int], unknown) -> str:
-        ids = [i for i in ids[: ids.index(END) if END in ids else None] if i != PAD]
+        ids = [i for i in ids[: ids.index(END) if END in ids else None] if i not in (PAD, self.nothing)]
         parts, start = [], 0
         for at in [i for i, token in enumerate(ids) if token == UNKNOWN] + [len(ids)]:
             parts.append(self._tokenizer.decode(ids[start:at], skip_special_tokens=False))

@@ -10,12 +10,12 @@ from pathlib import Path
 from torch import nn
 
 from domains.folder import Folder
-from domains.lexicon import Rewriter, phrases
+from domains.lexicon import Rewriter, openers, phrases
 from domains.metrics import text as judges
 from domains.metrics.text import COLUMNS as COLUMNS
 from domains.sources import Files, Sentence, option
+from domains.tokens import NOTHING, read_lines, train_tokenizer, with_phrases
 from domains.tokens import Tokens as Domain
-from domains.tokens import read_lines, train_tokenizer, with_phrases
 from domains.windows import fit
 from recipes.kinds import directions, share
 from translate import runtime
@@ -61,7 +61,8 @@ def folders(
     joined: bool = False,
 ) -> dict[str, Folder]:
     """size: most tokens of a sentence, 20 where it is None; longer ones are left out, and counted on stderr. cut: sides of documents,
-    whose lines lose what is beyond so many tokens. joined: two words that one of the other side stands for are one token."""
+    whose lines lose what is beyond so many tokens. joined: two words that one of the other side stands for are one token, and what the
+    other side leaves out at the start of a sentence has a token in its place."""
     at_least(4, words=words)  # three are special ones
     size = 20 if size is None else size
     if size < 2:
@@ -70,9 +71,11 @@ def folders(
     for side, sentences in said.items():
         enough(sentences, side, files[side].name)
     tokenizer = train_tokenizer([s.text for sentences in said.values() for s in sentences], words, pieces)
+    left_out: tuple[int, ...] = ()
     if joined:
-        tokenizer = with_phrases(tokenizer, _phrases(tokenizer, *said.values()))
-    domain, cut = Domain(tokenizer, size + 1, soft, filled=filled), cut or {}
+        tokenizer, left_out = _joined(tokenizer, *said.values())
+    domain = Domain(tokenizer, size + 1 + bool(left_out), soft, filled=filled, openers=left_out)
+    cut = cut or {}
     domains = {side: Domain(tokenizer, cut[side] + 1, cut=True) if side in cut else domain for side in files}
     return {
         side: Folder(domains[side], _fitting(domains[side], found, said[side], side), seed)
@@ -80,13 +83,16 @@ def folders(
     }
 
 
-def _phrases(tokenizer: str, a: list[Sentence], b: list[Sentence]) -> list[str]:
+def _joined(tokenizer: str, a: list[Sentence], b: list[Sentence]) -> tuple[str, tuple[int, ...]]:
+    """(the vocabulary with what one side says in two words, or in none; the words that the other side leaves out)"""
     domain = Domain(tokenizer)
     if not domain.begins.all():  # pieces of words
-        return []
+        return tokenizer, ()
     ids = [[domain.encode(s.text)[0] for s in side] for side in (a, b)]
     found = [pair for sides in (ids, ids[::-1]) for pair in phrases(*sides, domain.vocabulary)]
-    return [" ".join(map(domain.word, pair)) for pair in found]
+    left_out = tuple(openers(*ids, domain.vocabulary))
+    more = [" ".join(map(domain.word, pair)) for pair in found] + [NOTHING] * bool(left_out)
+    return with_phrases(tokenizer, more), left_out
 
 
 def lines(paths: list[Path]) -> list[Sentence]:
@@ -112,10 +118,10 @@ def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str)
     short = [s for s, n in zip(sentences, lengths) if n < domain.length or domain.cut]
     if len(short) < len(sentences):
         sys.stderr.write(
-            f"{option(side)} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.length - 1} "
-            f"tokens and are left out; --size {max(lengths)} takes all\n"
+            f"{option(side)} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.size} "
+            f"tokens and are left out; --size {max(lengths) - bool(domain.openers)} takes all\n"
         )
-    enough(short, side, f"{found.name}, without what is longer than --size {domain.length - 1},")
+    enough(short, side, f"{found.name}, without what is longer than --size {domain.size},")
     return Files(found.name, short, lines(found.test), unit="sentences")
 
 
@@ -152,7 +158,8 @@ def direction(
 
 def pseudo_pairs(a: Folder, b: Folder, matched: int = 0) -> tuple[Rewriter, Rewriter]:
     """(a to b, b to a), learnt from the training sentences; of none, ones that change nothing. matched: see Rewriter."""
-    runtime.say(f"looking for the words of {a.name} that are {b.name}'s: up to a minute")
+    if a.items and b.items:
+        runtime.say(f"looking for the words of {a.name} that are {b.name}'s: up to a minute")
     said = [[side.items[i].text for i in side.train_ids] for side in (a, b)]
     return tuple(channel(a.domain, *sides, matched) for sides in (said, said[::-1]))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from domains.lexicon import NEVER, Bigrams, Rewriter, phrases, substitutes
+from domains.lexicon import NEVER, Bigrams, Rewriter, openers, phrases, substitutes
 from translate.nets.sequence import END, PAD, UNKNOWN
 from translate.sample import Sample
 
@@ -223,3 +223,13 @@ def test_two_words_that_one_of_the_other_side_stands_for_are_a_phrase():
     assert phrases(a, [*b, *around(NEW)], 16) == [] == phrases(a, around(NEW, n=100), 16)  # twice as often
     assert phrases([*a, *([[15, 7]] * 500), *([[OLD, 8]] * 500)], b, 16) == []  # seldom together
     assert phrases(a, elsewhere, 16) == [] and phrases(a, a, 16) == []
+
+
+def test_words_that_the_other_side_leaves_out_at_the_start():
+    def side(begin: int, own: int = 5) -> list[list[int]]:
+        """100 sentences, of which so many begin with 7; all say it."""
+        return [[7, own, 7] if i < begin else [own, 7, 6] for i in range(100)]
+
+    assert openers(side(30), side(10), 16) == [7] == openers(side(10), side(30), 16)
+    assert openers(side(30), side(16), 16) == [] == openers(side(9), side(0), 16), "as often; seldom"
+    assert openers(side(30, own=8), side(30, own=9), 16) == [], "another vocabulary leaves nothing out"

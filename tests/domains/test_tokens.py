@@ -7,7 +7,7 @@ import torch
 from domains import tokens as module
 from domains.folder import Folder
 from domains.sources import Files
-from domains.tokens import Tokens, marked, read_lines, train_tokenizer, with_phrases
+from domains.tokens import NOTHING, Tokens, marked, read_lines, train_tokenizer, with_phrases
 from recipes.kinds import tokens as kind
 from translate.errors import UserError
 from translate.nets.sequence import END, UNKNOWN
@@ -112,6 +112,20 @@ def test_a_phrase_is_one_word():
     assert [domain.word(i) for i in s.x[1, :3]] == ["the lord", "said", "."]
     assert domain.vocabulary == Tokens(tokenizer).vocabulary + 1 and s.mask[0].sum() == 9 + 1
     assert domain.lines(s, origin) == [text, "the lord said ."]
+
+
+def test_what_may_be_left_out_at_the_start_has_a_token_in_its_place():
+    tokenizer = with_phrases(train_tokenizer(["and he said and went .", "he went ."]), [NOTHING])
+    opener = Tokens(tokenizer).encode("and")[0][0]
+    domain = Tokens(tokenizer, length=7, openers=(opener,))
+    lines = ["he went and zzz .", "and he said .", "and"]
+    s, origin = domain.load_lines(lines)
+    assert s.x[:, 0].tolist() == [domain.nothing, opener, opener] and domain.size == 5
+    assert domain.lines(s, origin) == lines, "it is never written"
+    s.x[0, 0], s.x[1, 0] = opener, domain.nothing
+    assert domain.lines(s, origin) == ["and he went and zzz .", "he said .", "and"]
+    assert Tokens(**{key: value for key, value in domain.spec().items() if key != "domain"}) == domain
+    assert Tokens(tokenizer).encode(lines[0])[0] == domain.encode(lines[0])[0][1:]
 
 
 def test_neighbours_in_length_go_together(words, tmp_path):

@@ -92,6 +92,24 @@ def test_phrases_are_words_where_there_are_pseudo_pairs(tmp_path):
     assert domain.vocabulary == plain.vocabulary + 1 and domain.word(domain.vocabulary - 1) == "the lord"
 
 
+def test_what_one_side_begins_with_is_left_out_by_its_draft(tmp_path):
+    """Both sides say "and" within; one begins with it."""
+    rng = random.Random(0)
+    for side, begin in (("a", "and "), ("b", "")):
+        drawn = (" ".join(rng.choices("efghijklmnop", k=6)) for _ in range(200))
+        (tmp_path / f"{side}.txt").write_text("".join(f"{begin}{said} and she went .\n" for said in drawn))
+    data = sentences(str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), size=10).data
+    assert [len(side.items) for side in data.values()] == [200, 200] and data["a"].domain.size == 11, (
+        "there is room for it"
+    )
+    drafts, said = (
+        tokens.pseudo_pairs(*data.values(), matched=1),
+        ["and e f g h i j and she went .", "e f g h i j and she went ."],
+    )
+    assert tokens.translated(data["a"].domain, drafts[0], said) == [said[1]] * 2
+    assert tokens.translated(data["a"].domain, drafts[1], said) == [said[0]] * 2
+
+
 def test_a_translator_brings_the_drafts_that_its_run_learnt(trained, data):
     sides = sentences(*(str(data / f"train.{side}.txt") for side in ("neg", "pos"))).data
     translator = Translator.from_pretrained(trained, device="cpu")
