@@ -312,11 +312,21 @@ def phrases(
 
 def openers(a: Ids, b: Ids, vocabulary: int, often: float = 0.1, times: float = 2.0) -> list[int]:
     """Words that sentences of one side begin with and the other side leaves out: a share of its sentences, `often`, and `times` as many
-    as of the other's, though both say them, in all places, less than `times` as often as the other."""
-    first = np.stack([np.bincount([s[0] for s in side], minlength=vocabulary) / len(side) for side in (a, b)])
+    as of the other's, though both say them, in all places, less than `times` as often as the other. One after another: without its
+    "and" a side may begin as the other does."""
     _, leans = _leans(a, b, vocabulary)
-    found = (first.max(0) >= often) & (first.max(0) >= times * first.min(0)) & (np.abs(leans) < math.log(times))
-    return np.flatnonzero(found & (np.arange(vocabulary) > UNKNOWN)).tolist()
+    common = (np.abs(leans) < math.log(times)) & (np.arange(vocabulary) > UNKNOWN)
+    found: list[int] = []
+    while True:
+        begun = ([s[0] for s in side if s] for side in (a, b))
+        first = np.stack([np.bincount(words, minlength=vocabulary) / max(1, len(words)) for words in begun])
+        more, less = first.max(0), first.min(0)
+        ratio = np.where(common & (more >= often), more / (less + 0.01), 0)
+        if ratio.max() < times:
+            return found
+        found.append(int(ratio.argmax()))
+        common[found] = False
+        a, b = ([s[1:] if s and s[0] == found[-1] else s for s in side] for side in (a, b))
 
 
 def _merged(s: Sequence[int], marks: dict[tuple[int, int], int]) -> list[int]:

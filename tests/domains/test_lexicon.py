@@ -233,3 +233,5 @@ def test_words_that_the_other_side_leaves_out_at_the_start():
     assert openers(side(30), side(10), 16) == [7] == openers(side(10), side(30), 16)
     assert openers(side(30), side(16), 16) == [] == openers(side(9), side(0), 16), "as often; seldom"
     assert openers(side(30, own=8), side(30, own=9), 16) == [], "another vocabulary leaves nothing out"
+    a, b = ([[*begin, 5, 6], [5, 6]] for begin in ([7], []))
+    assert openers([*a, [6, 5, 7]], [*b, [6, 5, 7]], 16) == [7], "without it, they begin alike"
