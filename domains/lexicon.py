@@ -169,7 +169,8 @@ def substitutes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(words [V,1 + most]: each word itself, then words of b; what each costs in nats, NEVER where there are fewer).
 
-    spelt: {(word of a, word of b): what it costs by its spelling, where surroundings are the same}; further columns where it adds words.
+    spelt: {(word of a, word of b): what it costs by its spelling, where surroundings are the same}, words said seldom among
+    them; further columns where it adds words.
 
     A word stays, unless it marks a: `lean` nats likelier in a than in b, smoothed (Li 2018, arXiv:1804.06437, eq. 1). Then words
     that lean to b may stand for it, where their surroundings are like its own; of a word said n times, likeness counts n / (n + rare):
@@ -193,9 +194,9 @@ def substitutes(
     cost[marks, 1 : 1 + n] = np.where(found > least, 2 + 6 * (1 - found), NEVER)
     row, column = ({int(word): i for i, word in enumerate(side)} for side in (marks, candidates))
     found = {
-        (x, y): c + 2 - 2 * cosines[row[x], column[y]]
+        (x, y): c + 2 - (2 * cosines[row[x], column[y]] if y in column else 0)
         for (x, y), c in (spelt or {}).items()
-        if x in row and y in column
+        if x in row
     }
     return offer(words, cost, found)
 

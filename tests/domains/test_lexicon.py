@@ -50,6 +50,13 @@ def test_what_is_said_seldom_is_like_nothing():
         assert NEW in offered(a, b, 15, OLD, least=0.3)
 
 
+def test_a_word_that_is_seldom_said_may_stand_for_one_that_is_spelt_like_it():
+    rng = np.random.default_rng(0)
+    a, b = said(OLD, rng), said(NEW, rng) + [[15, 7, 8, 9]]
+    assert 15 not in offered(a, b, 16, OLD)
+    assert offered(a, b, 16, OLD, spelt={(OLD, 15): 1.0})[15] == 3.0, "as in surroundings that have nothing in common"
+
+
 def test_two_sides_that_are_one_have_no_marks():
     side = said(OLD, np.random.default_rng(0))
     assert all(offered(side, side, 15, i) == {i: 0} for i in range(15))
