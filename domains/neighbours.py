@@ -78,12 +78,6 @@ class Neighbours(nn.Module):
         frames = self.frames[found].mean(1).unflatten(0, (len(s), -1)).mT  # [B,M,T]
         return Sample(F.avg_pool1d(frames, SMOOTH, 1, SMOOTH // 2, count_include_pad=False)[:, None])
 
-    def distance(self, said: Sample, pair: Sample) -> Tensor:
-        """L1 of what the cepstra keep of both, the envelope: a mean of frames has no pitch, and is not to teach one."""
-        with torch.autocast(said.x.device.type, enabled=False):
-            envelope = self.basis @ self.basis.T
-            return F.l1_loss(envelope @ said.x.float(), envelope @ pair.x)
-
 
 def neighbours(a: list[Tensor], b: list[Tensor], rounds: int = 20) -> tuple[Neighbours, Neighbours]:
     """(a to b, b to a). a, b: recordings [M,T], standardised."""

@@ -97,14 +97,6 @@ def test_what_was_found_for_the_frames_beside_it_counts_as_much(monkeypatch):
         torch.testing.assert_close(y[..., t], found[..., max(0, t - 1) : t + 2].mean(3))
 
 
-def test_of_a_pair_the_envelope_counts_and_not_the_harmonics():
-    net, _ = pseudo_pairs(*(voice(shift, 0, recordings=3)[0] for shift in (7.0, 0.0)), rounds=2)
-    bands, flat = (torch.arange(80) + 0.5)[None, None, :, None].expand(1, 1, 80, 6), Sample(torch.zeros(1, 1, 80, 6))
-    wave, formant = torch.cos(torch.pi * 40 / 80 * bands), torch.exp(-(((bands - 30) / 10) ** 2))
-    assert net.distance(Sample(wave), flat) < 1e-5
-    torch.testing.assert_close(net.distance(Sample(formant), flat), formant.mean(), rtol=0.1, atol=0)
-
-
 def test_nearest_is_that_of_every_distance_less_what_is_taken_off():
     torch.manual_seed(0)
     x, y, crowd = torch.randn(30, 4), torch.randn(50, 4), torch.rand(50)

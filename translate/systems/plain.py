@@ -72,8 +72,7 @@ class Plain(System):
         said = pseudo(given)
         if fake is None or said.mask is not None:
             fake = direction(given, like=said)
-        distance = getattr(pseudo, "distance", domain.distance)  # it may know what of a pair to believe
-        return {f"pair_{side}": self.pairs * distance(fake, said)}
+        return {f"pair_{side}": self.pairs * domain.distance(fake, said)}
 
     def loss_d(self, a: Sample, b: Sample) -> Losses:
         return self.told_apart("a", self.A, self.d_a, a, self.pool_a) | self.told_apart(
