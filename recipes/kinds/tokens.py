@@ -40,7 +40,8 @@ ABOUT = (
     "and their weight, and the reviews' steps were chosen with test scores in view, so that these rows are optimistic; how "
     "that channel is learnt was chosen on training verses that both sides have nearly word for word, and on training reviews; a form of it "
     "that leaves words out was dropped after it had been scored on King James's test verses; that it takes no punctuation for words, and "
-    "trusts seldom words less, was thought of while reading them, and chosen on training verses. Summaries: ROUGE is F1 "
+    'trusts seldom words less, was thought of while reading them, and chosen on training verses; that an "and" may be left out at a '
+    "sentence's start came of reading training verses, and what it would do to test verses was looked at before it was built. Summaries: ROUGE is F1 "
     "of stemmed words; *judged real* is the share that a style judge, fitted on training documents and titles, takes for titles; *like* is the TF-IDF cosine with the document; *selected* has the best "
     "geometric mean of both on held-out documents. The title-like parts that they start from were looked at with the test titles in "
     "view while the length and the lead of a part were chosen; that a summary begins with the beginning of a word was asked for after "
