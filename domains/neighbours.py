@@ -11,7 +11,6 @@ Two voices (slt, rms; phones of frames are known): of what is taken for a pair 2
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate.sample import Sample
@@ -22,7 +21,6 @@ FLATTER = 0.5  # exponent of the deviations that features are divided by: 1 woul
 KEPT = 12000  # frames of each voice that are searched
 MATCHED = 6000  # of these, with the other voice's
 NEAREST = 4  # of these, their mean is what a frame stands for
-SMOOTH = 3  # frames: what was found for one and for those beside it, whose errors differ
 AMONG = 1500  # frames of the other voice that say how crowded it is around a frame
 CROWDED = 0.6  # of that what is taken off distances; CSLS: 0.5
 
@@ -54,7 +52,7 @@ class Frames:
 
 
 class Neighbours(nn.Module):
-    """A spectrogram of a [B,1,M,T] -> of each frame's nearest frames of b the mean, smoothed, likewise. matrix: of `inca`."""
+    """A spectrogram of a [B,1,M,T] -> of each frame's nearest frames of b the mean, likewise. matrix: of `inca`."""
 
     def __init__(self, a: Frames, b: Frames, matrix: Tensor):
         super().__init__()
@@ -75,8 +73,8 @@ class Neighbours(nn.Module):
         with torch.autocast(s.x.device.type, enabled=False):  # who is nearest is a difference of large numbers
             wanted = ((features(s.x[:, 0].float(), self.basis) - self.centre) @ self.matrix).flatten(0, 1)
             found = nearest(wanted, self.keys, self.crowd, NEAREST)
-        frames = self.frames[found].mean(1).unflatten(0, (len(s), -1)).mT  # [B,M,T]
-        return Sample(F.avg_pool1d(frames, SMOOTH, 1, SMOOTH // 2, count_include_pad=False)[:, None])
+        frames = self.frames[found].mean(1).unflatten(0, (len(s), -1))  # [B,T,M]
+        return Sample(frames.mT[:, None])
 
 
 def neighbours(a: list[Tensor], b: list[Tensor], rounds: int = 20) -> tuple[Neighbours, Neighbours]:

@@ -86,17 +86,6 @@ def test_a_frame_becomes_frames_of_the_other_voice():
     assert torch.allclose(again, y[:1], atol=1e-5), "fitted again for a resumed run, it is the same"
 
 
-def test_what_was_found_for_the_frames_beside_it_counts_as_much(monkeypatch):
-    (a, _), (b, _) = voice(7.0, 0, recordings=3), voice(0.0, 1, recordings=3)
-    net, _ = pseudo_pairs(a, b, rounds=2)
-    given = Sample(a[0][None, None, :, :9])
-    y = net(given).x
-    monkeypatch.setattr(neighbours, "SMOOTH", 1)
-    found = net(given).x
-    for t in range(9):
-        torch.testing.assert_close(y[..., t], found[..., max(0, t - 1) : t + 2].mean(3))
-
-
 def test_nearest_is_that_of_every_distance_less_what_is_taken_off():
     torch.manual_seed(0)
     x, y, crowd = torch.randn(30, 4), torch.randn(50, 4), torch.rand(50)
