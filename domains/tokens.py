@@ -196,8 +196,9 @@ class Tokens:
         return s, Lines(suffix, tuple(map(len, pieces)), tuple(tuple(unknown) for _, unknown in rows))
 
     def _pieces(self, line: str) -> Iterable[str]:
-        """A line in parts of at most `length` - 1 tokens, cut behind punctuation where there is any, else between words."""
-        words = line.split()
+        """A line in parts of at most `length` - 1 tokens, cut behind punctuation where there is any, else between words; ahead of no word
+        that may be left out at a start, which is none of the line's."""
+        words, openers = line.split(), {self.word(i) for i in self.openers}
         while words:
             fits = min(len(words), 2 * self.length)  # a phrase is one token, of two words
             while fits > 1 and len(self.encode(" ".join(words[:fits]))[0]) >= self.length:
@@ -206,7 +207,7 @@ class Tokens:
                 yield " ".join(words[:fits])
                 return
             if fits < len(words):
-                ends = [i + 1 for i, word in enumerate(words[:fits]) if word[-1] in ".,;:!?"]
+                ends = [i for i in range(1, fits + 1) if words[i - 1][-1] in ".,;:!?" and words[i] not in openers]
                 fits = ends[-1] if ends else fits
             yield " ".join(words[:fits])
             words = words[fits:]

@@ -126,6 +126,12 @@ def test_what_may_be_left_out_at_the_start_has_a_token_in_its_place():
     assert domain.lines(s, origin) == ["and he went and zzz .", "he said .", "and"]
     assert Tokens(**{key: value for key, value in domain.spec().items() if key != "domain"}) == domain
     assert Tokens(tokenizer).encode(lines[0])[0] == domain.encode(lines[0])[0][1:]
+    long = "he said . he went . and went ."
+    s, origin = domain.load_lines([long])
+    assert domain.sentences(s)[0] == "he said ." and (s.x[:, 0] == domain.nothing).all(), (
+        "an inner one is not at a start"
+    )
+    assert domain.lines(s, origin) == [long]
 
 
 def test_neighbours_in_length_go_together(words, tmp_path):
