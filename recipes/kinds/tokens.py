@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -118,9 +117,9 @@ def _fitting(domain: Domain, found: Files, sentences: list[Sentence], side: str)
     lengths = [len(domain.encode(s.text)[0]) for s in sentences]
     short = [s for s, n in zip(sentences, lengths) if n < domain.length or domain.cut]
     if len(short) < len(sentences):
-        sys.stderr.write(
+        runtime.say(
             f"{option(side)} {found.name}: {len(sentences) - len(short)} of {len(sentences)} sentences have more than {domain.size} "
-            f"tokens and are left out; --size {max(lengths) - bool(domain.openers)} takes all\n"
+            f"tokens and are left out; --size {max(lengths) - bool(domain.openers)} takes all"
         )
     enough(short, side, f"{found.name}, without what is longer than --size {domain.size},")
     return Files(found.name, short, lines(found.test), unit="sentences")
