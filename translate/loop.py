@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from . import bundle, checkpoint, runtime
 from .ema import EMA
 from .errors import UserError
 from .feed import batches, drawn
+from .graphs import graphs
 from .recipe import Recipe, Run, Source
 from .sample import Sample
 from .system import Losses, System, Update
@@ -30,16 +32,22 @@ class Trainer:
         runtime.seed_all(self.run.seed + 1 + runtime.rank())  # noise of their own
         lr = self.run.lr
         self.lr = {player: lr[player] if isinstance(lr, dict) else lr for player in self.system.players()}
-        self.optimisers = {
-            player: torch.optim.Adam(self.system.parameters_of(player), self.lr[player], self.run.betas, fused=True)
-            for player in self.system.players()
-        }
+        self.optimisers = {player: self.adam(player) for player in self.system.players()}
+        self.graphs = graphs(device, self.run.steps)
         named = dict(self.system.named_parameters())
         self.ema = EMA({n: named[n] for player in self.system.ema for n in self.system.names_of(player)}, self.run.ema)
         self.step = 0
         self.seconds = 0.0  # spent training, over all starts
         # what an update logs -> sums, how many were finite, how many: since the last log, on the device, no step waits for it
         self.sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
+
+    def adam(self, player: str) -> torch.optim.Adam:
+        """Its learning rate lies on the device, where a recorded step finds the new one."""
+        lr = torch.full((), self.lr[player], device=self.device)
+        how = dict(fused=True, capturable=self.device.type == "cuda")
+        adam = torch.optim.Adam(self.system.parameters_of(player), lr, self.run.betas, **how)
+        adam._warned_capturable_if_run_uncaptured = True  # the first steps are not recorded, and need no warning
+        return adam
 
     def feed(self, data: dict[str, Source], first: int, last: int) -> Iterator[dict[str, Sample]]:
         """The batches of steps `first` to `last`."""
@@ -58,28 +66,35 @@ class Trainer:
         self.ema.update(self.step)
 
     def update(self, update: Update, batch: dict[str, Sample]) -> None:
-        """One optimiser step of one player: every other player is frozen before the forward pass."""
+        """One optimiser step of one player."""
+        for group in self.optimisers[update.player].param_groups:
+            group["lr"].fill_(self.lr[update.player] * lr_share(self.run, self.step))
+        run = partial(self.launch, update)
+        self.record(*(self.graphs(update, run, batch) if self.graphs else run(batch)))
+
+    def launch(self, update: Update, batch: dict[str, Sample]) -> tuple[tuple[str, ...], Tensor]:
+        """What the device does for an update; the names and values of its terms. Every other player is frozen before the forward pass."""
         player, optimiser = update.player, self.optimisers[update.player]
         rows = len(next(iter(batch.values())))
         micro = self.run.micro or rows
         parameters = self.system.parameters_of(player)
+        terms: list[tuple[str, Tensor]] = []
         with only(parameters, self.system):
             for first in range(0, rows, micro):
                 part = {key: s[first : first + micro] for key, s in batch.items()}
                 share = len(next(iter(part.values()))) / rows  # the last part may be smaller
                 for losses in self.losses(update.loss or f"loss_{player}", part):
                     (sum(losses.values()) * (update.every * share)).backward()
-                    self.record(losses)
+                    terms += [(key, t.detach()) for key, t in losses.items()]
         runtime.average_gradients(parameters)
         used = [p for p in parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in used])
         if self.run.clip:
             torch.nn.utils.clip_grads_with_norm_(used, self.run.clip, norm)
-        self.record({f"grad_{player}": norm})
-        for group in optimiser.param_groups:
-            group["lr"] = self.lr[player] * lr_share(self.run, self.step)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        names, values = zip(*terms, (f"grad_{player}", norm))
+        return names, torch.stack([t.float() for t in values])
 
     def losses(self, method: str, batch: dict[str, Sample]) -> Iterator[Losses]:
         """What a loss method returns, or yields: then what is consumed of it is freed before the rest is computed."""
@@ -95,10 +110,9 @@ class Trainer:
                 return
             yield losses
 
-    def record(self, terms: dict[str, Tensor]) -> None:
-        keys, values = tuple(terms), torch.stack([t.detach().float() for t in terms.values()])
-        total, finite, n = self.sums.get(keys, (0, 0, 0))
-        self.sums[keys] = total + values, finite + values.isfinite(), n + 1
+    def record(self, names: tuple[str, ...], values: Tensor) -> None:
+        total, finite, n = self.sums.get(names, (0, 0, 0))
+        self.sums[names] = total + values, finite + values.isfinite(), n + 1
 
     def means(self) -> dict[str, float]:
         """Of each term since the last `forget`; raises NotFinite with the term that was the first to go."""
@@ -143,7 +157,10 @@ class Trainer:
         self.step, self.seconds = shared["step"], shared["seconds"]
         self.system.load_state_dict(shared["parameters"] | own["buffers"])
         for player, o in self.optimisers.items():
+            own_groups = o.param_groups
             o.load_state_dict(shared["optimisers"][player])
+            for group, mine in zip(o.param_groups, own_groups):  # the learning rate's place, and what the device can
+                group |= {key: mine[key] for key in ("lr", "capturable")}
             for (
                 p,
                 state,
@@ -217,7 +234,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, open_log) -> int:
                     trainer.seconds = time.monotonic() - clock
                     rate = (trainer.step - since_step) / (trainer.seconds - since)
                     since, since_step = trainer.seconds, trainer.step
-                    lr = {f"lr_{player}": o.param_groups[0]["lr"] for player, o in trainer.optimisers.items()}
+                    lr = {f"lr_{player}": o.param_groups[0]["lr"].item() for player, o in trainer.optimisers.items()}
                     log.log(trainer.step, means | lr | {"rate": rate, "seconds": trainer.seconds})
                     trainer.forget()
             if first and due(run.sample_every):

@@ -188,7 +188,7 @@ def test_which_domains_a_step_takes_depends_on_seed_and_step_alone():
 def test_means_of_terms_that_some_steps_have_are_over_those_steps():
     trainer = trainer_of(ComboGAN, "images")
     for pair in (dict(x=1.0, y=2.0), dict(x=4.0, z=5.0), dict(x=1.0, y=4.0)):
-        trainer.record({key: torch.tensor(value) for key, value in pair.items()})
+        trainer.record(tuple(pair), torch.tensor([*pair.values()]))
     assert trainer.means() == {"x": 2.0, "y": 3.0, "z": 5.0}
 
 

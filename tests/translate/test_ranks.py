@@ -82,7 +82,7 @@ def worker(rank: int, port: int, out: Path) -> None:
 
     trainer = toy()
     trainer.system = Lopsided()
-    trainer.optimisers = {"g": torch.optim.Adam(trainer.system.parameters_of("g"))}
+    trainer.optimisers = {"g": trainer.adam("g")}
     try:
         trainer.update(trainer.system.updates[0], next(batches({"a": Counting()}, 2, 0, 1, CPU)))
     except RuntimeError as error:
