@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from translate import runtime
+from translate.graphs import WARM
 
 Variant = Callable[[], object]
 
@@ -59,8 +60,13 @@ class Timed:
 
 def interleaved(variants: dict[str, Variant], clock: Clock, rounds: int, most: float = 1e9) -> dict[str, Timed]:
     """Each variant once a round, another one first each time. The first round warms up and is counted, not timed. Stops after a whole
-    round once `most` seconds are over."""
+    round once `most` seconds are over. On a GPU steps are recorded first, and what the host then still launches is counted."""
     timed = {name: Timed(counted=count(f)) for name, f in variants.items()}
+    if clock.device.type == "cuda":
+        for name, f in variants.items():
+            for _ in range(WARM):
+                f()
+            timed[name].counted.operations = count(f).operations
     began, names = time.perf_counter(), list(variants)
     for r in range(rounds):
         for name in names[r % len(names) :] + names[: r % len(names)]:

@@ -27,7 +27,8 @@ class Update:
 
 class System(nn.Module):
     """A method. Besides the methods below it has one pure loss method a player, `loss_g(self, a, b) -> dict of terms`,
-    whose argument names are the recipe's data keys. The loop sums the terms, backpropagates, averages and steps. A method that
+    whose argument names are the recipe's data keys. The loop sums the terms, backpropagates, averages and steps. On a GPU a step is
+    recorded and replayed (graphs.py), so that what changes from one to the next has to lie in the batch or in buffers. A method that
     yields its terms, dict by dict, has each backpropagated and its graph freed before the next: the same gradients, less memory."""
 
     updates: tuple[Update, ...] = (Update("g"), Update("d"))

@@ -13,6 +13,7 @@ from recipes import benchmark, measure, versus
 from recipes.measure import Clock, Timed, count, interleaved
 from tests.cases import CPU
 from tests.device import mimic
+from translate import graphs
 
 
 def test_a_step_has_the_references_losses_and_another_has_not(monkeypatch):
@@ -36,6 +37,17 @@ def test_rounds_are_interleaved_and_ratios_are_taken_round_by_round():
     assert len(timed["a"].cost) == len(timed["b"].wall) == 2
     mine, theirs = Timed([1.0, 2.0, 4.0]), Timed([2.0, 8.0, 4.0])
     assert mine.ratio_to(theirs) == (2.0, (1.0, 4.0))
+
+
+def test_on_a_gpu_steps_are_recorded_before_they_are_timed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: None)
+    calls = []
+
+    def step():  # as one that is launched three times, then replayed
+        calls.append(torch.ones(2) + 1 if len(calls) < 1 + graphs.WARM else None)
+
+    timed = interleaved({"a": step}, Clock(torch.device("cuda")), 2)
+    assert len(calls) == 1 + graphs.WARM + 1 + 2 and timed["a"].counted.operations == 0
 
 
 def test_arithmetic_is_counted_forward_and_backward():

@@ -117,4 +117,8 @@ def test_a_run_resumed_from_launched_steps_is_replayed_on():
         feed = trainers[1].feed(recipe.data, 3, STEPS)
         for _ in range(3):
             trainers[1].train_step(feed)
-        assert all(torch.equal(t, whole[key]) for key, t in trainers[1].system.state_dict().items() if isinstance(t, torch.Tensor))
+        assert all(
+            torch.equal(t, whole[key])
+            for key, t in trainers[1].system.state_dict().items()
+            if isinstance(t, torch.Tensor)
+        )
