@@ -183,6 +183,7 @@ def peak_memory(prepare: Callable[[], tuple[Variant, Variant]], device: torch.de
 
 def _resident(prepare, pipe, threads: int) -> None:
     torch.set_num_threads(threads)
+    runtime.keep_memory()
     small, full = prepare()
     small()
     base = _status("VmRSS")

@@ -26,6 +26,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, device: torch.device):
         self.run, self.device = recipe.run, device
+        runtime.keep_memory()
         torch.backends.cudnn.benchmark = True  # every step has the same shapes: the fastest kernels are worth a search
         runtime.seed_all(self.run.seed)  # equal weights on all processes
         self.system: System = runtime.place(recipe.system(), device)

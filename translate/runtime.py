@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -54,6 +55,18 @@ def start(device: str = "auto") -> torch.device:
         attempt = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
         dist.init_process_group(backend, store=attempt, rank=own_rank, world_size=size)
     return torch.device(device)
+
+
+def keep_memory() -> None:
+    """Memory of tensors that are gone stays this process's. By itself glibc hands large blocks back to the system, which clears them page
+    by page when they are asked for again: a tenth of a training step, a twentieth of a translation."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:  # malloc.h's numbers
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def seed_all(seed: int) -> None:

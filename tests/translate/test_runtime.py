@@ -1,5 +1,9 @@
 """Where a run runs."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -47,3 +51,27 @@ def test_seeds_repeat_and_random_states_come_back():
     with runtime.preserved_randomness():
         following = torch.rand(5)
     assert torch.equal(torch.rand(5), following)
+
+
+FAULTS = """
+import resource, torch
+from translate import runtime
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(faults())
+runtime.keep_memory()
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_memory_that_was_given_is_not_asked_for_again():
+    printed = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout
+    by_itself, kept = map(int, printed.split())
+    assert by_itself > 100 and kept < by_itself / 10
