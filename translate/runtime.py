@@ -59,7 +59,7 @@ def start(device: str = "auto") -> torch.device:
 
 def keep_memory() -> None:
     """Memory of tensors that are gone stays this process's. By itself glibc hands large blocks back to the system, which clears them page
-    by page when they are asked for again: a tenth of a training step, a twentieth of a translation."""
+    by page when they are asked for again, at every step; most slowly where other programs run too."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:  # malloc.h's numbers
         mallopt(M_MMAP_MAX, 0)
