@@ -24,7 +24,15 @@ GOALS = {
     "dcgan_64_b64": (5.0, None),
     "wgangp_64_b64": (5.0, None),
 }
-PARTS = ("inference", "data", "step", "memory", "gan", "sequences", "ranks")  # the first two as in a process that has not trained
+PARTS = (
+    "inference",
+    "data",
+    "step",
+    "memory",
+    "gan",
+    "sequences",
+    "ranks",
+)  # the first two as in a process that has not trained
 SAME = 1e-5  # largest relative difference of a loss from the reference's, float32, same weights
 
 

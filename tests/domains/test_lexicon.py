@@ -124,6 +124,21 @@ def test_the_rewritten_sentence_is_the_likeliest_of_all():
         assert worth(ids, to) == pytest.approx(best, abs=1e-4)
 
 
+def test_the_same_sentences_are_rewritten_once_and_others_anew(monkeypatch):
+    rewriter = Rewriter([[3, 4, 5]] * 9, [[6, 4, 7]] * 9, 8)
+    likeliest, calls = rewriter._likeliest, []
+    monkeypatch.setattr(rewriter, "_likeliest", lambda s: calls.append(s) or likeliest(s))
+    first, other = (
+        Sample(torch.tensor([[*words, END]]), torch.ones(1, 4, dtype=torch.bool)) for words in ((3, 4, 5), (4, 3, 4))
+    )
+    said = rewriter(first)
+    again = rewriter(Sample(first.x, first.mask, torch.zeros(1)))
+    assert torch.equal(said.x, again.x) and again.label is not None and len(calls) == 1
+    assert torch.equal(rewriter(other).x, likeliest(other)) and len(calls) == 2
+    rewriter(Sample(other.x, other.mask.clone()))
+    assert len(calls) == 3
+
+
 def test_the_channel_is_a_distribution_over_what_came_of_each_word():
     rng = np.random.default_rng(6)
     a, b = said(OLD, rng), said(NEW, rng)
