@@ -22,6 +22,7 @@ KEPT = 12000  # frames of each voice that are searched
 MATCHED = 6000  # of these, with the other voice's
 NEAREST = 4  # of these, their mean is what a frame stands for
 AMONG = 1500  # frames of the other voice that say how crowded it is around a frame
+BLOCK = 100  # of them that are looked at together
 CROWDED = 0.6  # of that what is taken off distances; CSLS: 0.5
 
 
@@ -112,8 +113,18 @@ def nearest(x: Tensor, among: Tensor, crowd: Tensor, k: int = 0) -> Tensor:
     lengths, found = among.square().sum(1) - CROWDED * crowd, []
     for part in x.split(2048):
         distances = lengths - 2 * part @ among.T
-        found.append(distances.topk(k, 1, largest=False).indices if k else distances.argmin(1))
+        found.append(smallest(distances, k) if k else distances.argmin(1))
     return torch.cat(found)
+
+
+def smallest(x: Tensor, k: int) -> Tensor:
+    """Where the k smallest of each row are, the smallest first: in the k blocks whose smallest are. In a quarter of topk's time."""
+    if x.shape[1] % BLOCK or x.shape[1] < k * BLOCK:
+        return x.topk(k, 1, largest=False).indices
+    blocks = x.unflatten(1, (-1, BLOCK))
+    near = blocks.amin(2).topk(k, 1, largest=False).indices
+    at = blocks.gather(1, near[..., None].expand(-1, -1, BLOCK)).flatten(1).topk(k, 1, largest=False).indices
+    return near.gather(1, at // BLOCK) * BLOCK + at % BLOCK
 
 
 def crowding(x: Tensor, among: Tensor) -> Tensor:

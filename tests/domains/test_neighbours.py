@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from domains import neighbours
-from domains.neighbours import Frames, cosines, crowding, features, inca, nearest
+from domains.neighbours import Frames, cosines, crowding, features, inca, nearest, smallest
 from domains.neighbours import neighbours as pseudo_pairs
 from translate.sample import Sample
 
@@ -92,6 +92,15 @@ def test_nearest_is_that_of_every_distance_less_what_is_taken_off():
     distances = torch.cdist(x, y).square() - neighbours.CROWDED * crowd
     assert torch.equal(nearest(x, y, crowd), distances.argmin(1))
     assert torch.equal(nearest(x, y, crowd, 3), distances.topk(3, 1, largest=False).indices)
+
+
+def test_the_smallest_are_found_wherever_they_lie():
+    """All in one block, each in its own, at the rims; and in rows that are no whole blocks."""
+    x = torch.randn(50, 6 * neighbours.BLOCK)
+    x[0, 100:104], x[1, ::150], x[2, [0, 99, 100, 599]] = -9 - torch.rand(4), -9 - torch.rand(4), -9 - torch.rand(4)
+    for rows in (x, x[:, :-1], x[:, :300]):
+        for k in (1, 4):
+            assert torch.equal(smallest(rows, k), rows.sort(1).indices[:, :k])
 
 
 def test_crowding_is_the_mean_distance_of_the_nearest_sixtieth():
