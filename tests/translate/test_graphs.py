@@ -14,6 +14,7 @@ from translate.loop import Trainer
 from translate.recipe import Recipe
 from translate.sample import Sample
 from translate.systems.cyclegan import CycleGAN
+from translate.systems.unit import UNIT
 
 STEPS = 6
 
@@ -88,6 +89,24 @@ def test_what_cannot_be_recorded_says_how_to_go_on(monkeypatch):
     run("doubled", doubled, batch)
     with pytest.raises(UserError, match="repeat with UNPAIRED_GRAPHS=0"):
         run("doubled", doubled, batch)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a recording is a GPU's")
+@pytest.mark.parametrize("system, kind", [(CycleGAN, "images"), (CycleGAN, "tokens"), (UNIT, "mels")])
+@torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+def test_a_gpu_replays_what_it_launched(system, kind):
+    found = []
+    for recorded in (False, True):
+        recipe = recipe_of(system, kind, steps=2 * graphs.FEWEST, precision="fp32")
+        trainer = Trainer(recipe, torch.device("cuda", 0))
+        trainer.graphs = trainer.graphs if recorded else None
+        feed = trainer.feed(recipe.data, 0, STEPS)
+        for _ in range(STEPS):
+            trainer.train_step(feed)
+        assert not recorded or trainer.graphs.recordings and not trainer.graphs.waits
+        found.append(torch.cat([p.detach().flatten().double() for p in trainer.system.parameters()]))
+    launched, replayed = found
+    assert (launched - replayed).norm() < 1e-3 * launched.norm()
 
 
 def test_where_every_operation_is_launched(monkeypatch):
