@@ -46,9 +46,7 @@ class Trainer:
         """Its learning rate lies on the device, where a recorded step finds the new one."""
         lr = torch.full((), self.lr[player], device=self.device)
         how = dict(fused=True, capturable=self.device.type == "cuda")
-        adam = torch.optim.Adam(self.system.parameters_of(player), lr, self.run.betas, **how)
-        adam._warned_capturable_if_run_uncaptured = True  # the first steps are not recorded, and need no warning
-        return adam
+        return torch.optim.Adam(self.system.parameters_of(player), lr, self.run.betas, **how)
 
     def feed(self, data: dict[str, Source], first: int, last: int) -> Iterator[dict[str, Sample]]:
         """The batches of steps `first` to `last`."""
