@@ -24,15 +24,7 @@ GOALS = {
     "dcgan_64_b64": (5.0, None),
     "wgangp_64_b64": (5.0, None),
 }
-PARTS = (
-    "inference",
-    "data",
-    "step",
-    "memory",
-    "gan",
-    "sequences",
-    "ranks",
-)  # the first two as in a process that has not trained
+PARTS = ("step", "inference", "data", "memory", "gan", "sequences", "ranks")
 SAME = 1e-5  # largest relative difference of a loss from the reference's, float32, same weights
 
 

@@ -48,12 +48,14 @@ def convert(
         precision: fp32 gives the same pixels everywhere; bf16 is faster where the device has it.
     """
     from recipes.translator import Translator
+    from translate import runtime
     from translate.errors import UserError, at_least
 
     if tile and tile < 64:
         raise UserError(
             f"--tile {tile}: tiles of less than 64 pixels show their seams; leave it out, or give 256 or more"
         )
+    runtime.keep_memory()
     translator = Translator.from_pretrained(run, which, device=device, precision=precision)
     source = translator.source(to, source)
     if style and not Path(style).is_file():

@@ -156,6 +156,7 @@ class Translator:
         """
         source = self.source(to, source)
         target = self.domains[to]
+        most = 2**18 if self.device.type == "cpu" else 2**21  # values at a time: a CPU is the slower for much memory
 
         def read(pair):
             try:
@@ -177,7 +178,7 @@ class Translator:
                 read_ahead, key=lambda r: None if isinstance(r[1], UserError) else r[1].x.shape
             ):
                 while members := [
-                    r for _, r in zip(range(max(1, min(batch, 2**21 // shape.numel()) if shape else 1)), group)
+                    r for _, r in zip(range(max(1, min(batch, most // shape.numel()) if shape else 1)), group)
                 ]:
                     if shape is None:
                         yield members[0][0][0], str(members[0][1])

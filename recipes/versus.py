@@ -49,6 +49,7 @@ class Bench:
     def __post_init__(self):
         self.clock = Clock(self.device)
         self.gpu = self.device.type == "cuda"
+        runtime.keep_memory()  # as train() and convert.py do; the reference has the good of it too
 
     def rounds(self, variants: dict[str, Variant], quick: int, full: int, seconds: float = 1e9):
         more = 10 if self.gpu else 1  # where a round takes milliseconds
