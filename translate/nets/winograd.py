@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TILE = 4  # outputs; 6 inputs reach into them
-LARGE = 2**19  # values of a map, from where on the products outweigh the tiles' copies
+LARGE = 2**17  # values of a map, from where on the products outweigh the copies of tiles and weights
 
 
 @cache
