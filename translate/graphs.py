@@ -66,6 +66,9 @@ class Graphs:
             self.calls[key] += 1
             out, waited = self.recorder.watch(lambda: f(batch))
             if waited and self.calls[key] == WARM:
+                runtime.say(
+                    f"{name}: the host waits for the device in it, so that it is launched operation by operation"
+                )
                 self.waits.add(key)
             return out
         if key not in self.recordings:

@@ -73,13 +73,13 @@ def test_each_shape_is_recorded_once_and_reads_what_it_is_given():
     assert len(run.recordings) == 2 and tape.replays == 2 * 3
 
 
-def test_what_waits_is_launched():
+def test_what_waits_is_launched(capsys):
     tape = Tape()
     tape.watch = lambda f: (f(), True)
     run = Graphs(tape)
     for value in range(4):
         assert run("doubled", doubled, {"a": Sample(torch.tensor([value]))}).item() == 2 * value
-    assert not run.recordings
+    assert not run.recordings and capsys.readouterr().err.count("doubled: the host waits") == 1
 
 
 def test_what_cannot_be_recorded_says_how_to_go_on(monkeypatch):
