@@ -21,7 +21,7 @@ from .sample import Sample
 Batch = dict[str, Sample]
 Update = Callable[[Batch], Any]
 WARM = 3  # calls that are launched as usual first: kernels are chosen, Adam's moments made
-FEWEST = 50  # steps of a run that is worth the recording, which takes about as long as three of them
+FEWEST = 50  # steps of a run that is worth the recording
 OFF = "UNPAIRED_GRAPHS"
 
 

@@ -57,16 +57,16 @@ def start(device: str = "auto") -> torch.device:
     return torch.device(device)
 
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
+
+
 def keep_memory() -> None:
     """Memory of tensors that are gone stays this process's. By itself glibc hands large blocks back to the system, which clears them page
     by page when they are asked for again, at every step; most slowly where other programs run too."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt:  # malloc.h's numbers
+    if mallopt:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def seed_all(seed: int) -> None:

@@ -1,7 +1,8 @@
 """3x3 convolutions by Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray 2016, arXiv:1509.09308, section 4.3.
 
 A tile of 4x4 outputs is At [(G w Gt) * (Bt d B)] A of its 6x6 inputs d: 36 products where the definition has 144. In float32 the sums
-are as exact as the definition's to a few units of 1e-6; in bf16 the differences of B would cost 3 %, so that it is not offered there.
+are as exact as the definition's to a few units of 1e-6; in bf16 the differences of B would cost 3 %, and those of the smaller
+F(2x2, 3x3) three times the definition's own rounding, so that neither is offered there.
 """
 
 from __future__ import annotations
