@@ -51,7 +51,8 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
                 f"| {n} | {fp32.seconds:.3g} | {bf16.seconds:.3g} | {bf16.ratio_to(fp32)[0]:.2f} | {gflop:.0f} | {gflop / bf16.seconds:.0f} |"
             )
     out += ["", "| the step of the laptop's defaults | fp32, s | bf16, s | fp32 : bf16 | data's share, fp32 |", "|---|---|---|---|---|"]  # fmt: skip
-    for name, sides in (("voices, slt and rms", ("slt", "rms")), ("sentences, old and modern", ("old", "modern"))):
+    kinds = {"photographs, Van Goghs": ("photos", "vangogh"), "voices, slt and rms": ("slt", "rms"), "sentences, old and modern": ("old", "modern")}  # fmt: skip
+    for name, sides in kinds.items():
         trainers = {kind: shipped_trainer(where, *sides, kind) for kind in ("fp32", "bf16")}
         variants = {kind: _step(trainer, feed) for kind, (trainer, feed, _) in trainers.items()}
         variants["data"] = trainers["fp32"][2]
