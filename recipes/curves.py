@@ -14,7 +14,7 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
         device: auto, cpu or cuda.
     """
     from recipes import measure
-    from recipes.versus import cyclegan_trainer, shipped_trainer
+    from recipes.versus import cyclegan_trainer, shipped_trainers
     from translate import runtime
 
     where = runtime.start(device)
@@ -53,9 +53,8 @@ def curves(rounds: int = 3, docs: str = "docs/benchmarks", device: str = "auto")
     out += ["", "| the step of the laptop's defaults | fp32, s | bf16, s | fp32 : bf16 | data's share, fp32 |", "|---|---|---|---|---|"]  # fmt: skip
     kinds = {"photographs, Van Goghs": ("photos", "vangogh"), "voices, slt and rms": ("slt", "rms"), "sentences, old and modern": ("old", "modern")}  # fmt: skip
     for name, sides in kinds.items():
-        trainers = {kind: shipped_trainer(where, *sides, kind) for kind in ("fp32", "bf16")}
-        variants = {kind: _step(trainer, feed) for kind, (trainer, feed, _) in trainers.items()}
-        variants["data"] = trainers["fp32"][2]
+        trainers, read = shipped_trainers(where, *sides)
+        variants = {kind: _step(trainer, feed) for kind, (trainer, feed) in trainers.items()} | {"data": read}
         timed = measure.interleaved(variants, clock, rounds)
         fp32, bf16 = timed["fp32"], timed["bf16"]
         share = timed["data"].seconds / fp32.seconds

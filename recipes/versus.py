@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,7 @@ class Bench:
             variants |= {kind: partial(trainer.train_step, feed) for kind, (trainer, feed) in ours.items()}
             if self.peer and batch == 1:
                 variants["peer"] = Peer(Path(self.peer), 256, self.device)
-            timed = self.rounds(variants, 2, 5, 40)
+            timed = self.rounds(variants, 2, 5, 20)
             for name in [n for n in variants if n != "reference"]:
                 row = (
                     "peer_256_b1"
@@ -96,7 +97,7 @@ class Bench:
     def inference(self) -> list[dict]:
         """A folder of JPEGs of 256 pixels, end to end: decode, translate, encode; one direction."""
         with tempfile.TemporaryDirectory() as folder:
-            files = jpegs(Path(folder), 256, 4 if self.quick else 8)
+            files = jpegs(Path(folder), 256, 3 if self.quick else 8)
             out = Path(folder) / "out"
             out.mkdir()
             theirs, _ = reference_step(self.device, 256, 1)
@@ -131,7 +132,7 @@ class Bench:
                 "uint8": lambda: [folder.rows(range(i, i + 1)) for i in range(n)] and None,
                 "fp32": lambda: [folder.domain.normalise(folder.rows(range(i, i + 1))) for i in range(n)] and None,
             }
-            timed = self.rounds(variants, 3, 9)
+            timed = self.rounds(variants, 9, 9)
         return [self.row(f"data_{kind}", timed, kind) | {"items": n} for kind in ("fp32", "uint8")]
 
     def memory(self) -> list[dict]:
@@ -175,7 +176,7 @@ class Bench:
         """Voices and sentences at the laptop's defaults: a training step, and translating, without and with the vocoder."""
         rows = []
         for name, sides in {"voice": ("slt", "rms"), "text": ("old", "modern")}.items():
-            ours = {kind: shipped_trainer(self.device, *sides, kind)[:2] for kind in ("fp32", "bf16")}
+            ours, _ = shipped_trainers(self.device, *sides)
             timed = self.rounds({kind: partial(t.train_step, feed) for kind, (t, feed) in ours.items()}, 3, 7)
             rows += [absolute(f"{name}_step_{kind}", "steps a second", 1, timed[kind]) for kind in ours]
             batch = next(ours["fp32"][1])["a"]
@@ -284,18 +285,22 @@ def cyclegan_trainer(device: torch.device, side: int, batch: int, precision: str
     return trainer_of(*cyclegan_recipe(side, batch, precision, width), device)
 
 
-def shipped_trainer(device: torch.device, a: str, b: str, precision: str) -> tuple[Trainer, Iterator, Variant]:
-    """CycleGAN on real data at the laptop's defaults; the last one reads a batch."""
-    recipe = cyclegan(a, b, precision=precision, budget="laptop")
+def shipped_trainers(device: torch.device, a: str, b: str) -> tuple[dict[str, tuple[Trainer, Iterator]], Variant]:
+    """CycleGAN on real data at the laptop's defaults, by precision, with feeds; and what reads a batch."""
+    recipe = cyclegan(a, b, budget="laptop")
     for source in recipe.data.values():
         source.scan()
-    trainer, feed = trainer_of(recipe, recipe.data, device)
+    first, found = Trainer(recipe, device), {}
+    for kind in ("fp32", "bf16"):
+        trainer = deepcopy(first)  # pseudo-pairs are looked for once
+        trainer.run = replace(recipe.run, precision=kind)
+        found[kind] = trainer, batches(recipe.data, recipe.run.batch, 0, 10**9, device)
 
     def read() -> None:
         for source in recipe.data.values():
             source.domain.normalise(source.rows(range(recipe.run.batch)))
 
-    return trainer, feed, read
+    return found, read
 
 
 def cyclegan_recipe(side: int, batch: int, precision: str, width: int = 64, **how):
