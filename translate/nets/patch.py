@@ -25,7 +25,7 @@ class Patches(nn.Module):
         for i in range(layers):
             c, o = width * min(2**i, 8), width * min(2 ** (i + 1), 8)
             stack.append(wrap(nn.Conv2d(c, o, 4, 2 if i < layers - 1 else 1, 1, bias=spectral)))
-            stack += [nn.LeakyReLU(0.2, True)] if spectral else [InstanceNorm(o), nn.LeakyReLU(0.2, True)]
+            stack.append(nn.LeakyReLU(0.2, True) if spectral else InstanceNorm(o, slope=0.2))
         self.body = nn.Sequential(*stack)
         self.head, self.features = wrap(nn.Conv2d(o, classes, 4, 1, 1)), o
 

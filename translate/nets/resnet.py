@@ -14,18 +14,24 @@ from .layers import InstanceNorm, PlaceNorm, Reflected
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions around which the input is added."""
+    """Two 3x3 convolutions around which the input is added: a map that is padded by 1 -> the same."""
 
     def __init__(self, channels: int, norm: type[nn.Module] = InstanceNorm):
         super().__init__()
-        self.conv1 = Reflected(channels, channels, 3, bias=False)
-        self.conv2 = Reflected(channels, channels, 3, bias=False)
-        self.norm = norm(channels)
+        self.conv1, self.conv2 = (Reflected(channels, channels, 3, bias=False, padded=True) for _ in range(2))
+        self.norm1, self.norm2 = norm(channels, slope=0, pad=1), norm(channels, pad=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        skip = x
-        x = F.relu(self.norm(self.conv1(x)), inplace=True)
-        return skip + self.norm(self.conv2(x))
+        return self.norm2(self.conv2(self.norm1(self.conv1(x))), skip=x)
+
+
+class Blocks(nn.Sequential):
+    """One behind the other. Each leaves its map padded for the next, so that no map is copied in order to be padded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return super().forward(x)[..., 1:-1, 1:-1]
 
 
 class Encoder(nn.Module):
@@ -46,8 +52,7 @@ class Encoder(nn.Module):
         self.multiple = 2**down
         layers = [
             Reflected(channels, width, 7, bias=False),
-            norm(width),
-            nn.ReLU(True),
+            norm(width, slope=0),
         ]
         for i in range(down):
             c = width * 2**i
@@ -55,12 +60,11 @@ class Encoder(nn.Module):
             conv = (
                 Reflected(c, 2 * c, 3, stride, bias=False) if local else nn.Conv2d(c, 2 * c, 3, stride, 1, bias=False)
             )
-            layers += [conv, norm(2 * c), nn.ReLU(True)]
+            layers += [conv, norm(2 * c, slope=0)]
             layers += [BlurDown(2 * c)] if antialias else []
-        self.deep = tuple(
-            f"layers.{len(layers) + i}" for i in range(blocks)
-        )  # next to the code: what domains may share
-        self.layers = nn.Sequential(*layers, *(Block(width * 2**down, norm) for _ in range(blocks)))
+        self.deep = tuple(f"layers.{len(layers)}.{i}" for i in range(blocks))  # next to the code: what domains may share
+        layers += [Blocks(*(Block(width * 2**down, norm) for _ in range(blocks)))] if blocks else []
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, s: Sample) -> Sample:
         return Sample(self.layers(s.x), label=s.label)
@@ -84,8 +88,8 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         norm = PlaceNorm if local else InstanceNorm
-        layers = [Block(width * 2**down, norm) for _ in range(blocks)]
-        self.deep = tuple(f"layers.{i}" for i in range(blocks))
+        layers = [Blocks(*(Block(width * 2**down, norm) for _ in range(blocks)))] if blocks else []
+        self.deep = tuple(f"layers.0.{i}" for i in range(blocks))
         for i in reversed(range(down)):
             c = width * 2**i
             if antialias:
@@ -94,8 +98,8 @@ class Decoder(nn.Module):
                 layers += [nn.Upsample(scale_factor=2), Reflected(2 * c, c, 3, bias=False)]
             else:
                 layers += [nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False)]
-            layers += [norm(c), nn.ReLU(True)]
-        self.layers = nn.Sequential(*layers, Reflected(width, channels, 7))
+            layers += [norm(c, slope=0, pad=0 if i else 3)]
+        self.layers = nn.Sequential(*layers, Reflected(width, channels, 7, padded=down > 0))
 
     def forward(self, s: Sample, like: Sample | None = None) -> Sample:
         return Sample(torch.tanh(self.layers(s.x).float()), label=s.label)
