@@ -138,17 +138,17 @@ def test_winograd_multiplies_in_float32_whatever_is_asked_for():
 
 
 def test_winograd_is_for_large_maps_where_it_is_quicker(monkeypatch):
-    def map_of(side, dtype=torch.float32, channels=16):
-        return torch.zeros(1, channels, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    def pays(channels, side, dtype=torch.float32, out=None):
+        x = torch.zeros(1, channels, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        return winograd.pays(x, torch.zeros(out or channels, channels, 3, 3))
 
-    w = torch.zeros(16, 16, 3, 3)
-    assert winograd.pays(map_of(256), w) and winograd.pays(map_of(256, torch.bfloat16), w) == (not AMX)
-    assert not any(winograd.pays(x, w) for x in (map_of(16), map_of(256, torch.double), map_of(256, channels=8)))
-    assert not winograd.pays(map_of(256), torch.zeros(3, 16, 3, 3))
+    assert pays(64, 34) and pays(256, 66, torch.bfloat16) == (not AMX)
+    assert not any((pays(64, 18), pays(32, 66), pays(72, 66), pays(64, 66, out=3), pays(64, 66, torch.double)))
+    assert not pays(128, 66, torch.bfloat16) and not pays(256, 34, torch.bfloat16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert winograd.pays(map_of(256), w) and not winograd.pays(map_of(256, torch.bfloat16), w)
+    assert pays(64, 34) and not pays(256, 66, torch.bfloat16)
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
-    assert not winograd.pays(map_of(256), w)
+    assert not pays(64, 34)
 
 
 class Directions(torch.nn.Module):
@@ -180,11 +180,11 @@ class StockNorm(InstanceNorm):
 
 @every_layout
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("large", [winograd.LARGE, 0], ids=["direct", "winograd"])
+@pytest.mark.parametrize("large", [(99, 0), (0, 0)], ids=["direct", "winograd"])
 def test_step_in_float32_and_bf16_against_float64(large, batch, layout, monkeypatch):
     """Gates: loss within 1e-5 and gradient within 2e-3 in float32; in bf16 the gradient points as well as stock autocast's. Of
     several draws: where a value lies next to a kink of L1 or ReLU, it may fall on its other side, whatever the arithmetic."""
-    monkeypatch.setattr(winograd, "LARGE", large)
+    monkeypatch.setattr(winograd, "LARGE", dict.fromkeys(winograd.LARGE, large))
     losses, gradients, cosines = [], [], []
     for _ in range(6):
         net, x = Directions(), torch.rand(batch, 3, 32, 32) * 2 - 1
@@ -199,7 +199,7 @@ def test_step_in_float32_and_bf16_against_float64(large, batch, layout, monkeypa
         _, ours = loss_and_gradient(net, x, layout, "bf16")
         with monkeypatch.context() as patched:
             patched.setattr(InstanceNorm, "forward", StockNorm.forward)
-            patched.setattr(winograd, "LARGE", 2**40)
+            patched.setattr(winograd, "LARGE", dict.fromkeys(winograd.LARGE, (99, 0)))
             _, stock = loss_and_gradient(net, x, torch.contiguous_format, "bf16")
         cosines.append([F.cosine_similarity(g.double(), slope, 0).item() for g in (ours, stock)])
     ours, stock = map(mean, zip(*cosines))

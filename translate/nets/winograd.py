@@ -13,13 +13,18 @@ from torch import Tensor
 from . import native
 
 TILE = 4  # outputs; 6 inputs reach into them
-LARGE = 2**16  # values of a map, from where on the products outweigh the copies of tiles and weights
+# (channels, places of a batch) from where on products outweigh the copies of tiles and weights (docs/benchmarks/cpu.md)
+LARGE = {torch.float32: (64, 32**2), torch.bfloat16: (256, 64**2)}
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether it is quicker than F.conv2d: for large maps; in bf16 where its products are not far quicker than float32's, as AMX makes them."""
-    usual = native.takes(x) and len(weight) % native.WIDTH == 0 and weight.dtype == torch.float32
-    return usual and x.numel() >= LARGE and not (x.dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported())
+    if not native.takes(x) or weight.dtype != torch.float32 or len(weight) % native.WIDTH:
+        return False
+    if x.dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported():
+        return False
+    channels, places = LARGE[x.dtype]
+    return min(weight.shape[:2]) >= channels and x.numel() >= places * x.shape[1]
 
 
 def winograd(x: Tensor, weight: Tensor) -> Tensor:
