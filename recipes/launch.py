@@ -282,6 +282,9 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
 
     import torch
 
+    from translate.nets import native
+
+    own = "" if native.library() else ", torch's own operations"
     ask = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     git = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     return {
@@ -291,7 +294,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
         "validation": [s.protocol for s in recipe.data.values() if hasattr(s, "protocol")],
         "selected": recipe.judge.criterion if recipe.judge else "the final checkpoint",
         "environment": {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads{own}",
             "git": git or "unknown", "python": platform.python_version(), "torch": str(torch.__version__),
         },
     }  # fmt: skip
