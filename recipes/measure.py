@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
@@ -86,22 +87,21 @@ class Counted(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.operations, self.forward, self.backward = 0, 0.0, 0.0
+        self.operations = 0
+        self.flops: Counter[tuple[str, str]] = Counter()  # of a kind of numbers, forward or backward
 
     @property
     def flop(self) -> float:
-        return self.forward + self.backward
+        return self.flops.total()
 
     def __torch_dispatch__(self, f, types, args=(), kwargs=None):
         out = f(*args, **(kwargs or {}))
         packet = f._overloadpacket
         self.operations += packet.__name__ not in self.VIEWS
         if packet in flop_registry:
-            flop = flop_registry[packet](*args, **(kwargs or {}), out_val=out)
-            if "backward" in packet.__name__:
-                self.backward += flop
-            else:
-                self.forward += flop
+            way = "backward" if "backward" in packet.__name__ else "forward"
+            kind = "bf16" if args[0].dtype == torch.bfloat16 else "fp32"
+            self.flops[kind, way] += flop_registry[packet](*args, **(kwargs or {}), out_val=out)
         return out
 
 
@@ -150,10 +150,12 @@ def peaks(device: torch.device, seconds: float = 0.5) -> dict[str, dict[str, flo
     return found
 
 
-def floor(counted: Counted, found: dict[str, dict[str, float]], kind: str) -> float:
-    """Seconds that the counted arithmetic takes at the measured peak of a kind of numbers, in its faster layout, and nothing else."""
-    best = {way: max(found[f"{kind} {layout}"][way] for layout in LAYOUTS) for way in ("forward", "backward")}
-    return counted.forward / best["forward"] / 1e9 + counted.backward / best["backward"] / 1e9
+def floor(counted: Counted, found: dict[str, dict[str, float]]) -> float:
+    """Seconds that the counted arithmetic takes at the measured peak of its kinds of numbers, in the faster layout, and nothing else."""
+    return sum(
+        flop / 1e9 / max(found[f"{kind} {layout}"][way] for layout in LAYOUTS)
+        for (kind, way), flop in counted.flops.items()
+    )
 
 
 def peak_memory(prepare: Callable[[], tuple[Variant, Variant]], device: torch.device) -> float:

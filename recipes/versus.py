@@ -88,7 +88,7 @@ class Bench:
     def shares(self, timed: dict, name: str) -> dict:
         """How much of the time the arithmetic takes, and what ratio there would be if it took all."""
         counted = timed[name].counted
-        least = floor(counted, self.peaks, name)
+        least = floor(counted, self.peaks)
         return dict(
             gflop=counted.flop / 1e9, share_of_peak=least / timed[name].seconds, limit=timed["reference"].seconds / least,
             operations=counted.operations, reference_operations=timed["reference"].counted.operations,

@@ -50,12 +50,19 @@ def test_on_a_gpu_steps_are_recorded_before_they_are_timed(monkeypatch):
     assert len(calls) == 1 + graphs.WARM + 1 + 2 and timed["a"].counted.operations == 0
 
 
-def test_arithmetic_is_counted_forward_and_backward():
+def test_arithmetic_is_counted_by_its_way_and_kind_of_numbers():
     x, w = torch.rand(1, 2, 5, 5, requires_grad=True), torch.rand(3, 2, 3, 3, requires_grad=True)
-    counted = count(lambda: torch.conv2d(x, w).sum().backward())
-    assert counted.forward == 2 * 3 * 9 * 2 * 9 and counted.backward == 2 * counted.forward
-    found = {"fp32 NCHW": dict(forward=1e-6, backward=1e-6), "fp32 NHWC": dict(forward=2e-6, backward=0.5e-6)}
-    assert measure.floor(counted, found, "fp32") == pytest.approx(counted.forward / 2e3 + counted.backward / 1e3)
+    m = torch.rand(4, 5, dtype=torch.bfloat16)
+    counted = count(lambda: (torch.conv2d(x, w).sum().backward(), m @ m.T))
+    once = 2 * 3 * 9 * 2 * 9
+    assert counted.flops == {("fp32", "forward"): once, ("fp32", "backward"): 2 * once, ("bf16", "forward"): 2 * 4 * 4 * 5}
+    found = {
+        "fp32 NCHW": dict(forward=1e-6, backward=1e-6),
+        "fp32 NHWC": dict(forward=2e-6, backward=0.5e-6),
+        "bf16 NCHW": dict(forward=1e-6),
+        "bf16 NHWC": dict(forward=4e-6),
+    }
+    assert measure.floor(counted, found) == pytest.approx(once / 2e3 + 2 * once / 1e3 + 160 / 4e3)
 
 
 def allocate(n: int):

@@ -1,6 +1,6 @@
 """native.c: compiled once per machine, in about a second, by the C compiler that is there; where none is, torch's own operations serve.
 
-Each function is an operation of torch's, `torch.ops.unpaired`, on maps [B,C,H,W] that lie channels-last.
+Each function is an operation of torch's, `torch.ops.unpaired`, on maps [B,C,H,W] that lie channels-last; of the norm gpu.py has the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import runtime
+from ..errors import reason
 
 SOURCE = Path(__file__).with_name("native.c")
 COMPILE = [os.environ.get("CC", "cc"), "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"]
@@ -32,7 +34,7 @@ def library() -> ctypes.CDLL | None:
         target = subprocess.run(
             [*COMPILE, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, check=True, timeout=60
         )
-        name = hashlib.sha256(SOURCE.read_bytes() + target.stdout).hexdigest()[:16]
+        name = hashlib.sha256(SOURCE.read_bytes() + str(COMPILE).encode() + target.stdout).hexdigest()[:16]
         path = folder() / f"native-{name}.so"
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=path.parent) as own:  # several processes may be at it
@@ -60,15 +62,38 @@ def folder() -> Path:
 def takes(x: Tensor) -> bool:
     """Whether these operations are for this map. Exported graphs keep torch's own."""
     return (
-        x.device.type == "cpu"
+        x.device.type in ("cpu", "cuda")
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.ndim == 4
         and x.shape[1] % WIDTH == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
         and not torch.compiler.is_exporting()
-        and library() is not None
+        and (library() is not None if x.device.type == "cpu" else on_gpu())
     )
+
+
+@cache
+def on_gpu() -> bool:
+    """Whether gpu.py works: tried once, on a small map."""
+    try:
+        from . import gpu
+
+        with torch.inference_mode(False), torch.enable_grad():
+            x = torch.arange(2.0 * WIDTH * 9 * 7, device="cuda").sin().view(2, WIDTH, 9, 7)  # no random number is drawn
+            x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+            true = F.pad(F.leaky_relu(F.group_norm(x, WIDTH), 0.2), (1, 1, 1, 1), mode="reflect")
+            slope = true.detach().cos()
+            (to_x,) = torch.autograd.grad(true, x, slope)
+        y, *moments = gpu.norm(x.detach(), None, 1, 0.2, 1e-5)
+        found = y, gpu.norm_backward(slope, x.detach(), *moments, 1, 0.2)
+        torch.testing.assert_close(found, (true.detach(), to_x), rtol=1e-3, atol=1e-4)
+        OPERATIONS.impl("norm", gpu.norm, "CUDA")
+        OPERATIONS.impl("norm_backward", gpu.norm_backward, "CUDA")
+        return True
+    except Exception as error:  # whatever keeps Triton from it: no compiler of the host's, an older device, a release that differs
+        runtime.say(f"Triton does not serve here ({reason(error)}): norms go on by torch's own operations, more slowly")
+        return False
 
 
 def call(name: str, *args: Tensor | float | None) -> None:

@@ -19,7 +19,7 @@ LARGE = {torch.float32: (64, 32**2), torch.bfloat16: (256, 64**2)}
 
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether it is quicker than F.conv2d: for large maps; in bf16 where its products are not far quicker than float32's, as AMX makes them."""
-    if not native.takes(x) or weight.dtype != torch.float32 or len(weight) % native.WIDTH:
+    if x.device.type != "cpu" or not native.takes(x) or weight.dtype != torch.float32 or len(weight) % native.WIDTH:
         return False
     if x.dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported():
         return False
