@@ -24,7 +24,7 @@ GOALS = {
     "dcgan_64_b64": (5.0, None),
     "wgangp_64_b64": (5.0, None),
 }
-PARTS = ("step", "inference", "data", "memory", "gan", "sequences", "ranks")
+PARTS = ("step", "blocks", "inference", "data", "memory", "gan", "sequences", "ranks")
 SAME = 1e-5  # largest relative difference of a loss from the reference's, float32, same weights
 
 
@@ -32,7 +32,7 @@ def benchmark(
     quick: bool = False,
     json: str | None = None,
     docs: str = "docs/benchmarks",
-    only: Literal["all", "step", "inference", "data", "memory", "gan", "sequences", "ranks"] = "all",
+    only: Literal["all", "step", "blocks", "inference", "data", "memory", "gan", "sequences", "ranks"] = "all",
     peer: str | None = None,
     device: str = "auto",
 ) -> None:
@@ -80,7 +80,7 @@ def page(rows: list[dict], facts: dict) -> str:
         "| | ratio | goal, stretch | seconds here, reference | limit here | share of the limit | GFLOP | operations here, reference | rounds |",
         "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    missed = []
+    missed, spent = [], []
     for row in (row for row in rows if "ratio" in row):
         low, high = row["spread"]
         goal = "" if row["goal"] is None else f"≥ {row['goal']:g}" + (f", {row['stretch']:g}" if row["stretch"] else "")
@@ -102,6 +102,7 @@ def page(rows: list[dict], facts: dict) -> str:
         )
         if row["goal"] and row["ratio"] < row["goal"]:
             missed.append(shortfall(row, facts))
+            spent += profiled(row)
     out += ["", "Limit: the ratio if a step were nothing but its convolutions and matrix products at the peak below. Seconds are an item's "
             "(a step, a picture).", "", "| measured peak, GFLOP/s | forward | backward |", "|---|---|---|"]  # fmt: skip
     for name, speed in facts["peaks"].items():
@@ -116,7 +117,15 @@ def page(rows: list[dict], facts: dict) -> str:
     met = [row["name"] for row in rows if row.get("goal") and row["ratio"] >= row["goal"]]
     if met or missed:
         out += ["", f"Goals met: {', '.join(met) or 'none'}."]
-    return "\n".join([*out, "", *[f"- {line}" for line in missed], *([""] if missed else [])])
+    return "\n".join([*out, "", *[f"- {line}" for line in missed], *([""] if missed else []), *spent])
+
+
+def profiled(row: dict) -> list[str]:
+    """Where the time of a step goes, by operation."""
+    if not row.get("profile"):
+        return []
+    lines = [f"| {p['operation'][:60]} | {p['calls']} | {p['share']:.1%} |" for p in row["profile"]]
+    return [f"| {row['name']}: operation | calls | share of the time |", "|---|---|---|", *lines, ""]
 
 
 def shortfall(row: dict, facts: dict) -> str:

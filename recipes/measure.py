@@ -111,6 +111,23 @@ def count(f: Variant) -> Counted:
     return counted
 
 
+def profile(f: Variant, device: torch.device, most: int = 8) -> list[dict]:
+    """The operations that f spends most of its time in, itself: {"operation", "calls", "share"}, and the rest."""
+    from torch.profiler import ProfilerActivity
+
+    on, key = (ProfilerActivity.CPU, "self_cpu_time_total")
+    if device.type == "cuda":
+        on, key = (ProfilerActivity.CUDA, "self_device_time_total")
+    with torch.profiler.profile(activities=[on], acc_events=True) as seen:
+        f()
+    found = sorted(seen.key_averages(), key=lambda e: -getattr(e, key))
+    total = sum(getattr(e, key) for e in found)
+    rows = [dict(operation=e.key, calls=e.count, share=getattr(e, key) / total) for e in found]
+    rest = rows[most:]
+    others = dict(operation="others", calls=sum(r["calls"] for r in rest), share=sum(r["share"] for r in rest))
+    return [*rows[:most], others]
+
+
 LAYOUTS = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
 KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

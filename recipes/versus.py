@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import torch
+import torch.nn.functional as F
 from reference import cyclegan as reference
 from reference import data as files_of
 from reference import gan as reference_gans
@@ -28,13 +29,14 @@ from domains.vocoders import HOP, RATE, vocoder
 from recipes.benchmark import GOALS, SAME
 from recipes.cyclegan import cyclegan
 from recipes.gan import gan
-from recipes.measure import Clock, Timed, Variant, floor, interleaved, peak_memory
+from recipes.measure import KINDS, Clock, Timed, Variant, floor, interleaved, peak_memory, profile
 from recipes.translator import Translator
 from translate import bundle, runtime
 from translate.errors import UserError
 from translate.feed import batches
 from translate.loop import Trainer
-from translate.nets.layers import init_gan
+from translate.nets.layers import InstanceNorm, behind, init_gan, normed
+from translate.nets.winograd import pays, winograd
 from translate.sample import Sample
 
 
@@ -74,7 +76,7 @@ class Bench:
                     if name == "peer"
                     else f"step_256_b{batch}" + ("" if self.gpu and name == "bf16" else f"_{name}")
                 )
-                rows.append(self.row(row, timed, name) | (self.shares(timed, name) if name != "peer" else {}))
+                rows.append(self.row(row, timed, name) | (self.shares(timed, name, variants) if name != "peer" else {}))
         return rows
 
     def row(self, row: str, timed: dict, name: str, of: str = "reference") -> dict:
@@ -85,14 +87,43 @@ class Bench:
             reference_seconds=timed[of].seconds, wall=sorted(timed[name].wall)[len(timed[name].wall) // 2], rounds=len(timed[name].cost),
         )  # fmt: skip
 
-    def shares(self, timed: dict, name: str) -> dict:
-        """How much of the time the arithmetic takes, and what ratio there would be if it took all."""
+    def shares(self, timed: dict, name: str, variants: dict[str, Variant]) -> dict:
+        """How much of the time the arithmetic takes, what ratio there would be if it took all, and what takes the most."""
         counted = timed[name].counted
         least = floor(counted, self.peaks)
         return dict(
             gflop=counted.flop / 1e9, share_of_peak=least / timed[name].seconds, limit=timed["reference"].seconds / least,
             operations=counted.operations, reference_operations=timed["reference"].counted.operations,
+            profile=[] if self.quick else profile(variants[name], self.device),
         )  # fmt: skip
+
+    def blocks(self) -> list[dict]:
+        """What a ResNet-9 of 256 pixels consists of, forward and backward, beside torch's own operations: norms with what is behind them,
+        and 3x3 convolutions where Winograd's products are taken for them."""
+        rows = []
+        for kind, dtype in KINDS.items():
+            for channels, side in ((256, 64), (64, 256)):
+                norm, how = InstanceNorm(channels, slope=0.0, pad=1), dict(device=self.device, dtype=dtype)
+                x, slope = (
+                    torch.randn(1, channels, n, n, **how).to(memory_format=torch.channels_last)
+                    for n in (side, side + 2)
+                )
+                w = torch.randn(channels, channels, 3, 3, device=self.device).to(memory_format=torch.channels_last)
+                sides = {f"norm_{side}_c{channels}_{kind}": (norm, lambda x: behind(normed(x), 0.0, 1), (x,), slope)}
+                if pays(slope, w):
+                    sides[f"conv_{side}_c{channels}_{kind}"] = (
+                        winograd,
+                        lambda x, w: F.conv2d(x, w.to(x.dtype)),
+                        (slope, w),
+                        x,
+                    )
+                for row, (ours, theirs, given, back) in sides.items():
+                    variants = {
+                        "ours": partial(both_ways, ours, given, back),
+                        "torch": partial(both_ways, theirs, given, back),
+                    }
+                    rows.append(self.row(row, self.rounds(variants, 5, 15), "ours", "torch"))
+        return rows
 
     def inference(self) -> list[dict]:
         """A folder of JPEGs of 256 pixels, end to end: decode, translate, encode; one direction."""
@@ -169,7 +200,7 @@ class Bench:
             timed = self.rounds(variants, 3, 7)
             for kind in ("fp32", "bf16"):
                 row = model.replace("-", "") + "_64_b64" + ("" if self.gpu and kind == "bf16" else f"_{kind}")
-                rows.append(self.row(row, timed, kind) | self.shares(timed, kind))
+                rows.append(self.row(row, timed, kind) | self.shares(timed, kind, variants))
         return rows
 
     def sequences(self) -> list[dict]:
@@ -205,6 +236,11 @@ class Bench:
         ]
         names = ("ranks_2_efficiency", "one process's processor seconds over both of two"), ("ranks_2_speedup", "times as quick by the clock")  # fmt: skip
         return [dict(name=n, unit=u, value=v, spread=(v, v)) for (n, u), v in zip(names, costs)]
+
+
+def both_ways(f: Callable, given: tuple[torch.Tensor, ...], slope: torch.Tensor) -> None:
+    given = [t.detach().requires_grad_() for t in given]
+    torch.autograd.grad(f(*given), given, slope)
 
 
 def absolute(name: str, unit: str, amount: float, timed: Timed) -> dict:

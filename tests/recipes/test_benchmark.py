@@ -55,7 +55,11 @@ def test_arithmetic_is_counted_by_its_way_and_kind_of_numbers():
     m = torch.rand(4, 5, dtype=torch.bfloat16)
     counted = count(lambda: (torch.conv2d(x, w).sum().backward(), m @ m.T))
     once = 2 * 3 * 9 * 2 * 9
-    assert counted.flops == {("fp32", "forward"): once, ("fp32", "backward"): 2 * once, ("bf16", "forward"): 2 * 4 * 4 * 5}
+    assert counted.flops == {
+        ("fp32", "forward"): once,
+        ("fp32", "backward"): 2 * once,
+        ("bf16", "forward"): 2 * 4 * 4 * 5,
+    }
     found = {
         "fp32 NCHW": dict(forward=1e-6, backward=1e-6),
         "fp32 NHWC": dict(forward=2e-6, backward=0.5e-6),
@@ -63,6 +67,21 @@ def test_arithmetic_is_counted_by_its_way_and_kind_of_numbers():
         "bf16 NHWC": dict(forward=4e-6),
     }
     assert measure.floor(counted, found) == pytest.approx(once / 2e3 + 2 * once / 1e3 + 160 / 4e3)
+
+
+def test_a_profile_names_what_takes_the_time_of_a_step_that_falls_short():
+    a = torch.rand(700, 700)
+    found = measure.profile(lambda: [a @ a for _ in range(5)] and a.neg(), CPU, most=1)
+    assert found[0]["operation"] == "aten::mm" and found[0]["calls"] == 5 and found[0]["share"] > 0.5
+    assert [row["operation"] for row in found] == ["aten::mm", "others"] and sum(
+        r["share"] for r in found
+    ) == pytest.approx(1)
+    row = dict(name="step", ratio=1.0, spread=(1, 1), goal=2.0, stretch=None, seconds=1.0, reference_seconds=1.0)
+    facts = dict(date="", device="", torch="", python="", clock="", quick=False, peaks={"fp32 NCHW": {"forward": 1}, "fp32 NHWC": {"forward": 1},
+                 "bf16 NCHW": {"forward": 1}, "bf16 NHWC": {"forward": 1}})  # fmt: skip
+    for goal, shown in ((2.0, True), (0.5, False)):
+        page = benchmark.page([row | dict(goal=goal, profile=found)], facts)
+        assert ("| aten::mm | 5 |" in page) == shown
 
 
 def allocate(n: int):

@@ -56,7 +56,11 @@ def test_a_cache_that_cannot_be_written_is_left_alone(monkeypatch, tmp_path):
 def test_any_number_of_threads_gives_the_same_bits(threads):
     x = torch.randn(2, 32, 34, 26).contiguous(memory_format=torch.channels_last)
     skip = torch.randn(2, 32, 36, 28).contiguous(memory_format=torch.channels_last)
-    w, found, before = torch.randn(16, 32, 3, 3).contiguous(memory_format=torch.channels_last), [], torch.get_num_threads()
+    w, found, before = (
+        torch.randn(16, 32, 3, 3).contiguous(memory_format=torch.channels_last),
+        [],
+        torch.get_num_threads(),
+    )
     if not native.takes(x):
         pytest.skip("no C compiler")
     try:

@@ -45,7 +45,9 @@ def test_instance_norm_and_its_gradient(batch, channels, slope, pad, layout, gra
     y.backward(g)
     true.backward(g.double())
     assert distance(y, true) < near and torch.equal(skip.grad, g)
-    assert distance(x.grad, exact.grad) < (near if slope else 3 * near)  # a value next to zero may fall on its other side
+    assert distance(x.grad, exact.grad) < (
+        near if slope else 3 * near
+    )  # a value next to zero may fall on its other side
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
@@ -106,7 +108,9 @@ def test_padding_by_reflection(kernel, precision, layout):
 
 @every_layout
 @pytest.mark.parametrize("dtype, near", [(torch.float32, 5e-6), (torch.bfloat16, 3e-3)], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("shape", [(2, 32, 14, 18), (1, 16, 9, 11), (1, 16, 10, 11)], ids=["tiles", "ragged", "one side"])
+@pytest.mark.parametrize(
+    "shape", [(2, 32, 14, 18), (1, 16, 9, 11), (1, 16, 10, 11)], ids=["tiles", "ragged", "one side"]
+)
 def test_winograd_is_the_convolution(shape, dtype, near, layout):
     """F(4x4, 3x3) and both its gradients, to the rounding of what goes in and out; twice differentiable."""
     x = torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -114,7 +118,10 @@ def test_winograd_is_the_convolution(shape, dtype, near, layout):
     exact = [t.detach().double().requires_grad_() for t in (x, w)]
     y, true = winograd.winograd(x, w), F.conv2d(*exact)
     g = torch.randn(y.shape).to(dtype)
-    found, slopes = torch.autograd.grad(y, (x, w), g, retain_graph=True), torch.autograd.grad(true, exact, g.double(), create_graph=True)
+    found, slopes = (
+        torch.autograd.grad(y, (x, w), g, retain_graph=True),
+        torch.autograd.grad(true, exact, g.double(), create_graph=True),
+    )
     assert y.shape == true.shape and y.dtype == dtype
     assert max(map(distance, (y, *found), (true, *slopes))) < near
     alone = winograd.winograd(x, w.detach()), winograd.winograd(x.detach(), w)  # the other one is frozen

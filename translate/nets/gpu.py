@@ -80,13 +80,29 @@ def _moments(x, sums, mean, rstd, N, C, parts, eps, WIDE: tl.constexpr, PARTS: t
 
 
 @triton.jit
-def _forward(x, skip, y, mean, rstd, H, W, C, slope, PAD: tl.constexpr, SKIP: tl.constexpr, BLOCK: tl.constexpr, WIDE: tl.constexpr):
+def _forward(
+    x,
+    skip,
+    y,
+    mean,
+    rstd,
+    H,
+    W,
+    C,
+    slope,
+    PAD: tl.constexpr,
+    SKIP: tl.constexpr,
+    BLOCK: tl.constexpr,
+    WIDE: tl.constexpr,
+):
     b, n = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)[:, None]
     c, PH, PW = tl.program_id(2) * WIDE + tl.arange(0, WIDE)[None, :], H + 2 * PAD, W + 2 * PAD
     keep = (n < PH * PW) & (c < C)
     i, j = _reflected(n // PW - PAD, H), _reflected(n % PW - PAD, W)
     value = tl.load(x + ((b * H + i) * W + j).to(tl.int64) * C + c, mask=keep, other=0.0).to(tl.float32)
-    value = (value - tl.load(mean + b * C + c, mask=c < C, other=0.0)) * tl.load(rstd + b * C + c, mask=c < C, other=0.0)
+    value = (value - tl.load(mean + b * C + c, mask=c < C, other=0.0)) * tl.load(
+        rstd + b * C + c, mask=c < C, other=0.0
+    )
     value, to = _leaky(value, slope), (b * PH * PW + n).to(tl.int64) * C + c
     if SKIP:
         value += tl.load(skip + to, mask=keep, other=0.0).to(tl.float32)
@@ -94,7 +110,21 @@ def _forward(x, skip, y, mean, rstd, H, W, C, slope, PAD: tl.constexpr, SKIP: tl
 
 
 @triton.jit
-def _slope_sums(g, x, sums, mean, rstd, H, W, C, slope, PAD: tl.constexpr, EACH: tl.constexpr, BLOCK: tl.constexpr, WIDE: tl.constexpr):
+def _slope_sums(
+    g,
+    x,
+    sums,
+    mean,
+    rstd,
+    H,
+    W,
+    C,
+    slope,
+    PAD: tl.constexpr,
+    EACH: tl.constexpr,
+    BLOCK: tl.constexpr,
+    WIDE: tl.constexpr,
+):
     """[B,parts,2,C]: of the slopes of the normalised values, and of their products with these."""
     b, part, c = tl.program_id(0), tl.program_id(1), tl.program_id(2) * WIDE + tl.arange(0, WIDE)[None, :]
     m, by = tl.load(mean + b * C + c, mask=c < C, other=0.0), tl.load(rstd + b * C + c, mask=c < C, other=0.0)
@@ -121,7 +151,9 @@ def _means(sums, means, N, C, parts, WIDE: tl.constexpr, PARTS: tl.constexpr):
 
 
 @triton.jit
-def _backward(g, x, to_x, means, mean, rstd, H, W, C, slope, PAD: tl.constexpr, BLOCK: tl.constexpr, WIDE: tl.constexpr):
+def _backward(
+    g, x, to_x, means, mean, rstd, H, W, C, slope, PAD: tl.constexpr, BLOCK: tl.constexpr, WIDE: tl.constexpr
+):
     b, n = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)[:, None]
     c = tl.program_id(2) * WIDE + tl.arange(0, WIDE)[None, :]
     keep, at = (n < H * W) & (c < C), (b * H * W + n).to(tl.int64) * C + c
@@ -129,7 +161,9 @@ def _backward(g, x, to_x, means, mean, rstd, H, W, C, slope, PAD: tl.constexpr, 
     value = (tl.load(x + at, mask=keep, other=0.0).to(tl.float32) - m) * by
     s = _shown(g, b, n // W, n % W, c, keep, H, W, C, PAD)
     s = tl.where(value > 0, s, s * slope)
-    s -= tl.load(means + b * 2 * C + c, mask=c < C, other=0.0) + value * tl.load(means + b * 2 * C + C + c, mask=c < C, other=0.0)
+    s -= tl.load(means + b * 2 * C + c, mask=c < C, other=0.0) + value * tl.load(
+        means + b * 2 * C + C + c, mask=c < C, other=0.0
+    )
     tl.store(to_x + at, by * s, mask=keep)
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from . import native
 from .winograd import pays, winograd
 
-
 EPS = 1e-5
 
 
@@ -66,7 +65,7 @@ class FusedNorm(torch.autograd.Function):
         g = g.contiguous(memory_format=torch.channels_last)
         to_x, to_skip = None, g if ctx.needs_input_grad[1] else None
         if ctx.needs_input_grad[0] and torch.is_grad_enabled():  # to be differentiated again
-            to_x, = torch.autograd.grad(behind(normed(x), slope, pad), x, g, create_graph=True)
+            (to_x,) = torch.autograd.grad(behind(normed(x), slope, pad), x, g, create_graph=True)
         elif ctx.needs_input_grad[0]:
             to_x = native.norm_backward(g, x, mean, rstd, pad, slope)
         return to_x, to_skip, None, None

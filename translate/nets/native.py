@@ -91,7 +91,9 @@ def on_gpu() -> bool:
         OPERATIONS.impl("norm", gpu.norm, "CUDA")
         OPERATIONS.impl("norm_backward", gpu.norm_backward, "CUDA")
         return True
-    except Exception as error:  # whatever keeps Triton from it: no compiler of the host's, an older device, a release that differs
+    except (
+        Exception
+    ) as error:  # whatever keeps Triton from it: no compiler of the host's, an older device, a release that differs
         runtime.say(f"Triton does not serve here ({reason(error)}): norms go on by torch's own operations, more slowly")
         return False
 

@@ -62,7 +62,9 @@ class Encoder(nn.Module):
             )
             layers += [conv, norm(2 * c, slope=0)]
             layers += [BlurDown(2 * c)] if antialias else []
-        self.deep = tuple(f"layers.{len(layers)}.{i}" for i in range(blocks))  # next to the code: what domains may share
+        self.deep = tuple(
+            f"layers.{len(layers)}.{i}" for i in range(blocks)
+        )  # next to the code: what domains may share
         layers += [Blocks(*(Block(width * 2**down, norm) for _ in range(blocks)))] if blocks else []
         self.layers = nn.Sequential(*layers)
 
