@@ -20,12 +20,7 @@ def behind(x: Tensor, slope: float = 1.0, pad: int = 0, skip: Tensor | None = No
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation (Ulyanov 2016, arXiv:1607.08022), without affine terms, and what is `behind` it, in one pass where it can be.
-
-    Not F.instance_norm: at batch 1 its gradient is wrong on a CPU for channels-last output gradients (torch 2.11). A group norm
-    with one channel a group is the same function, right in both layouts, but its channels-last gradient takes ten times as long as
-    a batch norm's, which of one row is the same function too.
-    """
+    """Instance normalisation (Ulyanov 2016, arXiv:1607.08022), without affine terms, and what is `behind` it, in one pass where it can be."""
 
     def __init__(self, channels: int, slope: float = 1.0, pad: int = 0):
         super().__init__()
@@ -41,6 +36,12 @@ class InstanceNorm(nn.Module):
 
 
 def normed(x: Tensor) -> Tensor:
+    """By torch's own operations.
+
+    Not F.instance_norm: at batch 1 its gradient is wrong on a CPU for channels-last output gradients (torch 2.11). A group norm
+    with one channel a group is the same function, right in both layouts, but its channels-last gradient takes ten times as long as
+    a batch norm's, which of one row is the same function too.
+    """
     if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
         return F.group_norm(x, x.shape[1], eps=EPS)
     one = x.new_ones(x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32))  # of its type are the statistics

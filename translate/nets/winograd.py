@@ -15,16 +15,17 @@ from . import native
 TILE = 4  # outputs; 6 inputs reach into them
 # (channels, places of a batch) from where on products outweigh the copies of tiles and weights (docs/benchmarks/cpu.md)
 LARGE = {torch.float32: (64, 32**2), torch.bfloat16: (256, 64**2)}
+MOST = 2**24  # values of a map: its tiles take nine times its own memory, in float32
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether it is quicker than F.conv2d: for large maps; in bf16 where its products are not far quicker than float32's, as AMX makes them."""
+    """Whether it is quicker than F.conv2d: for large maps, but the largest; in bf16 where its products are not far quicker than float32's, as AMX makes them."""
     if x.device.type != "cpu" or not native.takes(x) or weight.dtype != torch.float32 or len(weight) % native.WIDTH:
         return False
     if x.dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported():
         return False
     channels, places = LARGE[x.dtype]
-    return min(weight.shape[:2]) >= channels and x.numel() >= places * x.shape[1]
+    return min(weight.shape[:2]) >= channels and places * x.shape[1] <= x.numel() <= MOST
 
 
 def winograd(x: Tensor, weight: Tensor) -> Tensor:
