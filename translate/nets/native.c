@@ -100,31 +100,39 @@ void norm(const void *x, const void *skip, void *y, float *mean, float *rstd, fl
     else norm_of(x, skip, y, mean, rstd, sums, B, H, W, C, pad, slope, eps, threads, 0);
 }
 
-/* The slope of a pixel's normalised value n: of all places that show it, behind the activation. */
-INLINE vec slope_at(const void *g, vec n, const long *rows, int nr, const long *columns, int nc, long PW, long C, long c, float slope, long half) {
-    vec sum = {0};
+/* The same of place j in a line of the map that `rows` show: places of the padded map, counted from its first. */
+INLINE int all_shown(const long rows[3], int nr, long j, long W, long pad, long at[9]) {
+    long columns[3];
+    const int nc = shown(j, W, pad, columns);
     for (int r = 0; r < nr; r++)
-        for (int k = 0; k < nc; k++) sum += load(g, (rows[r] * PW + columns[k]) * C + c, half);
+        for (int k = 0; k < nc; k++) at[r * nc + k] = rows[r] * (W + 2 * pad) + columns[k];
+    return nr * nc;
+}
+
+/* The slope of a pixel's normalised value n: of all n_at places that show it, behind the activation. */
+INLINE vec slope_at(const void *g, vec n, const long at[9], int n_at, long C, long c, float slope, long half) {
+    vec sum = load(g, at[0] * C + c, half);
+    for (int k = 1; k < n_at; k++) sum += load(g, at[k] * C + c, half);
     bits positive = (bits)(n > 0);
     return (vec)(((bits)sum & positive) | ((bits)(sum * slope) & ~positive));
 }
 
 INLINE void norm_backward_of(const void *g, const void *x, void *to_x, const float *mean, const float *rstd, float *sums,
                              long B, long H, long W, long C, long pad, float slope, long threads, long half) {
-    const long PH = H + 2 * pad, PW = W + 2 * pad, plane = PH * PW * C * (half ? 2 : 4);
+    const long plane = (H + 2 * pad) * (W + 2 * pad) * C * (half ? 2 : 4);
     PARALLEL
     for (long b = 0; b < B; b++)
         for (long k = 0; k < CHUNKS; k++) {
             float *mine = sums + (b * CHUNKS + k) * 2 * C;
             for (long c = 0; c < 2 * C; c++) mine[c] = 0;
             for (long i = k * H / CHUNKS; i < (k + 1) * H / CHUNKS; i++) {
-                long rows[3], columns[3];
+                long rows[3], at[9];
                 const int nr = shown(i, H, pad, rows);
                 for (long j = 0; j < W; j++) {
-                    const int nc = shown(j, W, pad, columns);
+                    const int n_at = all_shown(rows, nr, j, W, pad, at);
                     for (long c = 0; c < C; c += V) {
                         vec n = (load(x, ((b * H + i) * W + j) * C + c, half) - load(mean, b * C + c, 0)) * load(rstd, b * C + c, 0);
-                        vec s = slope_at((const char *)g + b * plane, n, rows, nr, columns, nc, PW, C, c, slope, half);
+                        vec s = slope_at((const char *)g + b * plane, n, at, n_at, C, c, slope, half);
                         store(mine, c, load(mine, c, 0) + s, 0);
                         store(mine, C + c, load(mine, C + c, 0) + s * n, 0);
                     }
@@ -141,15 +149,15 @@ INLINE void norm_backward_of(const void *g, const void *x, void *to_x, const flo
     for (long b = 0; b < B; b++)
         for (long i = 0; i < H; i++) {
             const float *means = sums + b * CHUNKS * 2 * C;
-            long rows[3], columns[3];
+            long rows[3], at[9];
             const int nr = shown(i, H, pad, rows);
             for (long j = 0; j < W; j++) {
-                const int nc = shown(j, W, pad, columns);
-                const long at = ((b * H + i) * W + j) * C;
+                const int n_at = all_shown(rows, nr, j, W, pad, at);
+                const long own = ((b * H + i) * W + j) * C;
                 for (long c = 0; c < C; c += V) {
-                    vec by = load(rstd, b * C + c, 0), n = (load(x, at + c, half) - load(mean, b * C + c, 0)) * by;
-                    vec s = slope_at((const char *)g + b * plane, n, rows, nr, columns, nc, PW, C, c, slope, half);
-                    store(to_x, at + c, by * (s - load(means, c, 0) - n * load(means, C + c, 0)), half);
+                    vec by = load(rstd, b * C + c, 0), n = (load(x, own + c, half) - load(mean, b * C + c, 0)) * by;
+                    vec s = slope_at((const char *)g + b * plane, n, at, n_at, C, c, slope, half);
+                    store(to_x, own + c, by * (s - load(means, c, 0) - n * load(means, C + c, 0)), half);
                 }
             }
         }
