@@ -59,7 +59,9 @@ class Translator:
                 f"the bundle does not fit this version of unpaired ({checkpoint.reason(error)}): train or export it again"
             ) from error
         if missing:
-            raise UserError(f"the bundle's weights are not those of its config ({sorted(missing)[0]}): export it again")
+            raise UserError(
+                f"the bundle's weights are not those of its config in this version of unpaired ({sorted(missing)[0]}): train or export it again"
+            )
         runtime.place(self.system, self.device).eval().requires_grad_(False)
         self.styles: dict[str, torch.Tensor] = {}  # of a method with many translations, by domain
         self.beam = 0

@@ -265,7 +265,13 @@ def resume(trainer: Trainer, out: Path) -> list[str]:
     if not found:
         return []
     _, shared, own = found
-    trainer.load(shared, own)
+    try:
+        trainer.load(shared, own)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise UserError(
+            f"{out} was begun by a version of unpaired whose networks were others: go on with that version (`git` in its "
+            "config.yaml), or start anew with another --out"
+        ) from error
     notes = [f"resuming at step {trainer.step}"]
     if shared["steps"] != trainer.run.steps:
         notes.append(f"--steps was {shared['steps']}, now {trainer.run.steps}: the learning-rate schedule is stretched")

@@ -9,9 +9,12 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from tests.cases import CASES, CPU, NAMES, longer, recipe_of
 from translate import bundle, checkpoint
+from translate.errors import UserError
 from translate.log import NoLog
 from translate.loop import Trainer, train
 from translate.runtime import StopSignal
+from translate.systems.cyclegan import CycleGAN
+from translate.systems.unit import UNIT
 
 every_case = pytest.mark.parametrize("system, kind", CASES, ids=NAMES)
 
@@ -163,3 +166,12 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     killed_at(2, monkeypatch)  # no further step
     assert train(recipe, tmp_path, CPU, lambda _: log) == 0
     assert log.closed == ["finished"] and differing(before, end_of(tmp_path)) == []
+
+
+def test_a_run_of_other_networks_is_left_as_it_is(tmp_path):
+    begun, other = recipe_of(CycleGAN, "images", steps=2), recipe_of(UNIT, "images", steps=4)
+    assert train(begun, tmp_path, CPU, lambda _: NoLog()) == 0
+    before = sorted(p.name for p in checkpoint.checkpoints(tmp_path))
+    with pytest.raises(UserError, match="begun by a version of unpaired whose networks were others.*another --out"):
+        train(other, tmp_path, CPU, lambda _: NoLog())
+    assert sorted(p.name for p in checkpoint.checkpoints(tmp_path)) == before
