@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import shlex
 import subprocess
 import tempfile
 import threading
@@ -22,7 +23,7 @@ from .. import runtime
 from ..errors import reason
 
 SOURCE = Path(__file__).with_name("native.c")
-COMPILE = [os.environ.get("CC", "cc"), "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"]
+COMPILE = [*shlex.split(os.environ.get("CC", "cc")), "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"]
 CHUNKS, WIDTH = 16, 16  # as in native.c
 PLANES = 36  # values of a Winograd tile
 
@@ -49,12 +50,12 @@ def library() -> ctypes.CDLL | None:
 
 def folder() -> Path:
     """Writable, and this user's own."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unpaired"
     try:
+        path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unpaired"
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.access(path, os.W_OK):
             return path
-    except OSError:
+    except (OSError, RuntimeError):  # no such folder can be made; a user without a home
         pass
     return Path(tempfile.mkdtemp(prefix="unpaired-"))
 
