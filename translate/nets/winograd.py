@@ -14,7 +14,7 @@ from . import native
 
 TILE = 4  # outputs; 6 inputs reach into them
 # (channels, places of a batch) from where on products outweigh the copies of tiles and weights (docs/benchmarks/cpu.md)
-LARGE = {torch.float32: (64, 32**2), torch.bfloat16: (256, 64**2)}
+LARGE = {torch.float32: (64, 18**2), torch.bfloat16: (256, 64**2)}
 MOST = 2**24  # values of a map: its tiles take nine times its own memory, in float32
 
 
