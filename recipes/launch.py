@@ -284,7 +284,7 @@ def describe(recipe, options: dict, place: dict, device) -> dict:
 
     from translate.nets import native
 
-    own = "" if native.library() else ", torch's own operations"
+    own = "" if device.type == "cuda" or native.library() else ", torch's own operations"
     ask = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     git = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     return {

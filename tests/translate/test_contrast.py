@@ -31,8 +31,9 @@ def test_keys_get_no_gradient():
     assert query.grad is not None and key.grad is None
 
 
-def test_a_copy_is_recognised_and_a_shuffled_picture_is_not():
-    encoder = Encoder(3, width=8, down=1, blocks=1)
+@pytest.mark.parametrize("local", [False, True], ids=["norms of the picture", "of each place"])
+def test_a_copy_is_recognised_and_a_shuffled_picture_is_not(local):
+    encoder = Encoder(3, width=8, down=1, blocks=1, local=local)
     contrast = PatchContrast(encoder, 3, patches=64)
     x = torch.rand(2, 3, 16, 16) * 2 - 1
     copied = contrast(encoder, Sample(x), Sample(x))

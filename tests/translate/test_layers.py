@@ -35,7 +35,9 @@ def test_gradient_is_that_of_float64(batch, layout, precision):
 def test_it_stands_outside_autocast(monkeypatch):
     """Which on a GPU would make float32 of its output."""
     seen, original = [], F.group_norm
-    monkeypatch.setattr(F, "group_norm", lambda *args, **how: seen.append(torch.is_autocast_enabled("cpu")) or original(*args, **how))
+    monkeypatch.setattr(
+        F, "group_norm", lambda *args, **how: seen.append(torch.is_autocast_enabled("cpu")) or original(*args, **how)
+    )
     with torch.autocast("cpu", torch.bfloat16):
         InstanceNorm(2)(torch.randn(1, 2, 4, 4))
         assert torch.is_autocast_enabled("cpu")

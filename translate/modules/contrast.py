@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..nets.layers import InstanceNorm
+from ..nets.layers import InstanceNorm, PlaceNorm
 from ..nets.resnet import Encoder
 from ..sample import Sample
 
@@ -28,7 +28,9 @@ class PatchContrast(nn.Module):
     def __init__(self, encoder: Encoder, channels: int, width: int = 64, patches: int = 256):
         super().__init__()
         last = len(encoder.layers) - 1
-        self.stages = [i for i, layer in enumerate(encoder.layers) if isinstance(layer, InstanceNorm) or i == last]
+        self.stages = [
+            i for i, layer in enumerate(encoder.layers) if isinstance(layer, InstanceNorm | PlaceNorm) or i == last
+        ]
         with torch.no_grad():
             maps = self.maps(encoder, torch.zeros(1, channels, 16, 16))
         self.heads = nn.ModuleList(

@@ -26,23 +26,25 @@ def _reflected(i, n):
 
 
 @triton.jit
+def _line(i, n, k: tl.constexpr, PAD: tl.constexpr):
+    """(the k-th place of a padded line that shows place i of a line of n, whether there is one)"""
+    if k == 0:
+        place, there = i + PAD, i >= 0
+    elif k == 1:
+        place, there = PAD - i, (i >= 1) & (i <= PAD)
+    else:
+        place, there = 2 * (n - 1) - i + PAD, (i <= n - 2) & (n - 1 - i <= PAD)
+    return place, there
+
+
+@triton.jit
 def _shown(g, b, i, j, c, keep, H, W, C, PAD: tl.constexpr):
     """What arrives at place (i, j) [BLOCK,1] of channels c [1,WIDE]: from all places of the padded map that show it."""
     total = tl.zeros(keep.shape, tl.float32)
     for r in tl.static_range(3 if PAD > 0 else 1):
-        if r == 0:
-            row, here = i + PAD, i >= 0
-        elif r == 1:
-            row, here = PAD - i, (i >= 1) & (i <= PAD)
-        else:
-            row, here = 2 * (H - 1) - i + PAD, (i <= H - 2) & (H - 1 - i <= PAD)
+        row, here = _line(i, H, r, PAD)
         for k in tl.static_range(3 if PAD > 0 else 1):
-            if k == 0:
-                column, there = j + PAD, j >= 0
-            elif k == 1:
-                column, there = PAD - j, (j >= 1) & (j <= PAD)
-            else:
-                column, there = 2 * (W - 1) - j + PAD, (j <= W - 2) & (W - 1 - j <= PAD)
+            column, there = _line(j, W, k, PAD)
             at = ((b * (H + 2 * PAD) + row) * (W + 2 * PAD) + column).to(tl.int64) * C + c
             total += tl.load(g + at, mask=keep & here & there, other=0.0).to(tl.float32)
     return total

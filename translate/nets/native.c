@@ -36,8 +36,9 @@ INLINE void store(void *p, long i, vec x, long half) {
 #endif
 }
 
-INLINE vec leaky(vec x, float slope) {
-    bits positive = (bits)(x > 0);
+/* x where n is positive, slope * x elsewhere. */
+INLINE vec leaky(vec x, vec n, float slope) {
+    bits positive = (bits)(n > 0);
     return (vec)(((bits)x & positive) | ((bits)(x * slope) & ~positive));
 }
 
@@ -88,7 +89,8 @@ INLINE void norm_of(const void *x, const void *skip, void *y, float *mean, float
             for (long j = 0; j < PW; j++) {
                 const long from = ((b * H + reflected(i - pad, H)) * W + reflected(j - pad, W)) * C, to = ((b * PH + i) * PW + j) * C;
                 for (long c = 0; c < C; c += V) {
-                    vec n = leaky((load(x, from + c, half) - load(mean, b * C + c, 0)) * load(rstd, b * C + c, 0), slope);
+                    vec n = (load(x, from + c, half) - load(mean, b * C + c, 0)) * load(rstd, b * C + c, 0);
+                    n = leaky(n, n, slope);
                     store(y, to + c, skip ? n + load(skip, to + c, half) : n, half);
                 }
             }
@@ -113,8 +115,7 @@ INLINE int all_shown(const long rows[3], int nr, long j, long W, long pad, long 
 INLINE vec slope_at(const void *g, vec n, const long at[9], int n_at, long C, long c, float slope, long half) {
     vec sum = load(g, at[0] * C + c, half);
     for (int k = 1; k < n_at; k++) sum += load(g, at[k] * C + c, half);
-    bits positive = (bits)(n > 0);
-    return (vec)(((bits)sum & positive) | ((bits)(sum * slope) & ~positive));
+    return leaky(sum, n, slope);
 }
 
 INLINE void norm_backward_of(const void *g, const void *x, void *to_x, const float *mean, const float *rstd, float *sums,

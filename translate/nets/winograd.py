@@ -13,7 +13,7 @@ from torch import Tensor
 from . import native
 
 TILE = 4  # outputs; 6 inputs reach into them
-# (channels, places of a batch) from where on products outweigh the copies of tiles and weights (docs/benchmarks/cpu.md)
+# (channels, places of a batch) from where on products outweigh the copies of tiles and weights
 LARGE = {torch.float32: (64, 18**2), torch.bfloat16: (256, 64**2)}
 MOST = 2**24  # values of a map: its tiles take nine times its own memory, in float32
 
@@ -65,6 +65,6 @@ def tiles_of(weight: Tensor) -> Tensor:
     return native.weight_to_tiles(weight.detach().contiguous(memory_format=torch.channels_last))
 
 
-@torch.autocast("cpu", enabled=False)
 def product(a: Tensor, b: Tensor) -> Tensor:
+    """In float32 under autocast too, which leaves alone what is told where to write."""
     return torch.bmm(a, b, out=native.planes("product", a.shape[1], b.shape[2]))
